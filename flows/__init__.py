@@ -1,0 +1,1 @@
+"""Prefect flows and Hydra entry points, thin: parse, assemble, run, tell."""

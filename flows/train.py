@@ -1,0 +1,59 @@
+"""Train: from YAML to a recorded, published model.
+
+    python -m flows.train +experiment=penguins
+
+`flows.train.train` is the same as a Prefect flow, to deploy and to serve. It is made when somebody
+asks for it, so that a command with nothing to do never imports Prefect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from headrace import entry, tell
+from headrace.assemble import prepare
+
+if TYPE_CHECKING:
+    from headrace.core.record import RunRecord
+
+EXIT_CODES = {"succeeded": 0, "failed": 1, "rejected": 3, "interrupted": 130}
+
+
+def run_train(cfg: DictConfig, overrides: Sequence[str]) -> RunRecord | None:
+    """Plan, and run what is to run. Returns the run's record, or None where nothing was to do."""
+    prepared = prepare(cfg, overrides, flow="train")
+    if prepared.nothing_to_do:
+        tell.tell_nothing_to_do(prepared)
+        return None
+    prepared.begin()
+
+    from headrace.run import run_job
+
+    record = run_job(prepared.job, prepared.plan, tell.open_display())
+    tell.tell_run(record, str(prepared.job.records.file(record.id)))
+    return record
+
+
+def main() -> None:
+    """Run from the shell; the process leaves with the run's exit code."""
+
+    def task(cfg: DictConfig, overrides: Sequence[str]) -> int:
+        record = run_train(cfg, overrides)
+        return 0 if record is None else EXIT_CODES[record.state]
+
+    entry.shell("train", task)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "train":
+        from headrace.deployed import make_flow
+
+        return make_flow("train", __name__, run_train)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What touches the world: one port and one vendor a module."""

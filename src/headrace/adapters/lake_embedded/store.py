@@ -1,0 +1,247 @@
+"""The writing half of the embedded lake, and the class that others use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from headrace.adapters.lake_embedded import trees
+from headrace.adapters.lake_embedded.collect import collect
+from headrace.adapters.lake_embedded.history import CommitRow
+from headrace.adapters.lake_embedded.listing import object_info
+from headrace.adapters.lake_embedded.merge import three_way
+from headrace.adapters.lake_embedded.names import (
+    check_branch_name,
+    check_path,
+    check_tag_name,
+    checked_metadata,
+)
+from headrace.adapters.lake_embedded.nodes import Entry
+from headrace.adapters.lake_embedded.objects import Incoming
+from headrace.adapters.lake_embedded.reading import EmbeddedReader
+from headrace.core.ports import MAIN, Commit, GcReport, MergeStrategy, ObjectInfo
+from headrace.errors import (
+    AlreadyExists,
+    MergeConflict,
+    NoChanges,
+    ProtectedRef,
+    RefNotFound,
+    UncommittedChanges,
+    did_you_mean,
+)
+
+BUSY_SECONDS = 60.0
+
+
+class EmbeddedLake(EmbeddedReader):
+    """A `LakeStore` in a folder, made at the first call together with an empty `main`.
+
+    Share one among threads; a forked or spawned process may go on using it. The folder must be on a
+    local disk: SQLite's write-ahead log does not work over NFS. Commits, merges and tags survive a
+    power cut; branches and staging survive a killed process.
+
+    Args:
+        root: The lake's folder.
+        busy_seconds: How long to wait for another writer before `LakeBusy`.
+    """
+
+    def __init__(self, root: Path, busy_seconds: float = BUSY_SECONDS) -> None:
+        super().__init__(root, busy_seconds)
+
+    def __repr__(self) -> str:
+        return f"EmbeddedLake({str(self.root)!r})"
+
+    def __reduce__(self) -> tuple[type[EmbeddedLake], tuple[Path, float]]:
+        return EmbeddedLake, (self.root, self._busy_seconds)
+
+    def create_branch(self, name: str, source: str, exist_ok: bool = False) -> str:
+        check_branch_name(name)
+        with self._database.write() as connection:
+            commit = self.resolve(source)
+            existing = self._history.target("branch", name)
+            if existing is not None:
+                if exist_ok:
+                    return existing
+                raise AlreadyExists(f"branch {name!r} exists, at {existing[:12]}: choose another name")
+            connection.execute("INSERT INTO refs VALUES ('branch', ?, ?)", (name, commit))
+        return commit
+
+    def delete_branch(self, name: str) -> None:
+        if name == MAIN:
+            raise ProtectedRef(f"{MAIN} is the default branch and cannot be deleted; name another one")
+        with self._database.write() as connection:
+            self._history.head(name)
+            connection.execute("DELETE FROM refs WHERE kind = 'branch' AND name = ?", (name,))
+            self._staging.clear(name)
+
+    def put(
+        self,
+        branch: str,
+        path: str,
+        src: Path | bytes,
+        metadata: Mapping[str, str] | None = None,
+        if_absent: bool = False,
+        consume: bool = False,
+    ) -> ObjectInfo:
+        """As the port says. A consumed file is moved where the file system allows, else removed."""
+        check_path(path)
+        stored = checked_metadata(metadata)
+        if self._files.is_slow(src):  # a wrong name is told before gigabytes are hashed
+            with self._database.read():
+                self._committed(branch, path, if_absent)
+        entry, moved = None, False
+        while entry is None:
+            incoming = self._files.absorb(src, consume)
+            moved = incoming.moves
+            try:
+                entry = self._stage(branch, path, incoming, stored, if_absent)
+            except BaseException:
+                self._files.discard(incoming)
+                raise
+        if consume and not moved and isinstance(src, Path):
+            src.unlink(missing_ok=True)
+        return object_info(path, entry)
+
+    def link(self, branch: str, path: str, src_ref: str, src_path: str) -> ObjectInfo:
+        check_path(path)
+        with self._database.write():
+            entry = self._entry(src_ref, src_path)
+            self._staging.set(branch, path, entry, self._committed(branch, path))
+        return object_info(path, entry)
+
+    def delete(self, branch: str, paths: Iterable[str]) -> None:
+        wanted = [paths] if isinstance(paths, str) else list(paths)
+        with self._database.write():
+            for path in wanted:
+                self._staging.set(branch, path, None, self._committed(branch, path))
+
+    def commit(
+        self,
+        branch: str,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        allow_empty: bool = False,
+    ) -> Commit:
+        stored = checked_metadata(metadata)
+        synced = self._table.not_durable(branch)
+        self._files.sync(synced)  # slow, so before the writer's slot is taken
+        with self._database.write(durable=True) as connection:
+            head = self._history.head(branch)
+            staged = self._staging.all(branch)
+            if not staged and not allow_empty:
+                raise NoChanges(f"nothing staged on {branch!r} differs from its last commit")
+            late = self._table.not_durable(branch) - synced
+            self._files.sync(late)
+            self._table.mark_durable(connection, synced | late)
+            self._staging.clear(branch)
+            return self._advance(branch, (head,), staged, message, stored)
+
+    def reset(self, branch: str, prefix: str = "") -> None:
+        with self._database.write():
+            self._history.head(branch)
+            self._staging.clear(branch, prefix)
+
+    def merge(
+        self,
+        source: str,
+        dest: str,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        strategy: MergeStrategy | None = None,
+    ) -> Commit:
+        """As the port says. What is staged on the source stays there: commits are merged."""
+        stored = checked_metadata(metadata)
+        with self._database.write(durable=True):
+            head = self._clean_head(dest)
+            theirs = self._history.view(source).row
+            base = self._history.merge_base(theirs.commit.id, head.commit.id)
+            if base.tree == theirs.tree:
+                raise NoChanges(f"{dest!r} already contains all of {source!r}")
+            found = three_way(self._nodes, base.tree, theirs.tree, head.tree, strategy)
+            if found.conflicts and strategy is None:
+                raise MergeConflict(source, dest, found.conflicts)
+            return self._advance(dest, (head, theirs), found.edits, message, stored)
+
+    def revert(self, branch: str, ref: str, parent: int = 1) -> Commit:
+        with self._database.write(durable=True):
+            head = self._clean_head(branch)
+            undone = self._history.view(ref).row
+            parents = undone.commit.parents
+            if not 1 <= parent <= len(parents):
+                raise RefNotFound(
+                    f"commit {undone.commit.id[:12]} has {len(parents)} parents, so it cannot be reverted "
+                    f"relative to parent {parent}"
+                )
+            before = self._history.row(parents[parent - 1])
+            found = three_way(self._nodes, undone.tree, before.tree, head.tree, None)
+            if found.conflicts:
+                raise MergeConflict(f"the revert of {undone.commit.id[:12]}", branch, found.conflicts)
+            if not found.edits:
+                raise NoChanges(f"{branch!r} holds nothing any more of what {undone.commit.id[:12]} changed")
+            message = f"revert {undone.commit.id[:12]}: {undone.commit.message}"
+            return self._advance(branch, (head,), found.edits, message, {})
+
+    def tag(self, name: str, ref: str) -> str:
+        check_tag_name(name)
+        with self._database.write(durable=True) as connection:
+            commit = self.resolve(ref)
+            existing = self._history.target("tag", name)
+            if existing is not None:
+                raise AlreadyExists(f"tag {name!r} exists, at {existing[:12]}: choose another name")
+            connection.execute("INSERT INTO refs VALUES ('tag', ?, ?)", (name, commit))
+        return commit
+
+    def delete_tag(self, name: str) -> None:
+        with self._database.write() as connection:
+            if self._history.target("tag", name) is None:
+                names = [found.name for found in self.tags()]
+                raise RefNotFound(f"no tag {name!r} in the lake: {did_you_mean(name, names)}")
+            connection.execute("DELETE FROM refs WHERE kind = 'tag' AND name = ?", (name,))
+
+    def gc(self, dry_run: bool = False) -> GcReport:
+        return collect(self._database, self._history, self._nodes, self._files, dry_run)
+
+    def _stage(
+        self, branch: str, path: str, incoming: Incoming, metadata: dict[str, str], if_absent: bool
+    ) -> Entry | None:
+        """Place the bytes and stage the object; None where the bytes have been collected meanwhile."""
+        entry = Entry(incoming.digest, incoming.bytes, metadata)
+        with self._database.write():
+            committed = self._committed(branch, path, if_absent)
+            signature = self._files.place(incoming)
+            if signature is None:
+                return None
+            self._table.record(incoming.digest, signature)
+            self._staging.set(branch, path, entry, committed)
+        return entry
+
+    def _committed(self, branch: str, path: str, must_be_free: bool = False) -> Entry | None:
+        """Return what the branch's commit holds at a path, staged changes left aside."""
+        committed = trees.lookup(self._nodes, self._history.head(branch).tree, path)
+        if must_be_free:
+            is_staged, staged = self._staging.get(branch, path)
+            if (staged if is_staged else committed) is not None:
+                raise AlreadyExists(f"object {path!r} exists on branch {branch!r}: put it without if_absent")
+        return committed
+
+    def _clean_head(self, branch: str) -> CommitRow:
+        head = self._history.head(branch)
+        if self._staging.any(branch):
+            paths = ", ".join(list(self._staging.all(branch))[:3])
+            raise UncommittedChanges(
+                f"branch {branch!r} has staged changes ({paths}): commit or reset it first"
+            )
+        return head
+
+    def _advance(
+        self,
+        branch: str,
+        parents: tuple[CommitRow, ...],
+        edits: Mapping[str, Entry | None],
+        message: str,
+        metadata: Mapping[str, str],
+    ) -> Commit:
+        tree = trees.edit(self._nodes, parents[0].tree, edits)
+        commit = self._history.append(parents, tree, message, metadata)
+        self._history.move(branch, commit.id)
+        return commit

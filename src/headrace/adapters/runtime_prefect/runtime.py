@@ -1,0 +1,152 @@
+"""The runtime on Prefect: one flow run for a run, one task run for a stage.
+
+Prefect is imported when something is to run, never before. Stages run in this process, in the main
+thread or in threads, so their functions and errors stay ordinary Python objects: Prefect gets
+small JSON in and out, and the stage is found by name and key.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from contextvars import copy_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from headrace.adapters.runtime_prefect.settings import import_prefect, quiet_logging, shell_settings
+from headrace.adapters.runtime_prefect.task import Finished, Outcome, Submitted, build_task
+from headrace.core.ports import StageFuture, StageTask
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+T = TypeVar("T")
+
+FLOW_NAME = "headrace"
+
+
+class PrefectRuntime:
+    """Runs bodies as Prefect flow runs on the server at `api_url()`.
+
+    `api_url` is asked when a body is to run, after Prefect's import: a server may start meanwhile.
+    `results_dir` holds one result record a key; it is the folder of the stage cache. Inside an
+    active flow run (a deployed flow) `run` joins that one, with its server, settings and task
+    runner. One body at a time: `run` is not re-entrant, `submit` may be called from any thread
+    that carries the flow's context.
+    """
+
+    def __init__(
+        self,
+        api_url: Callable[[], str],
+        results_dir: Path,
+        *,
+        max_workers: int | None = None,
+        flow_name: str = FLOW_NAME,
+    ) -> None:
+        self._api_url = api_url
+        self._results_dir = Path(results_dir).absolute()
+        self._max_workers = max_workers
+        self._flow_name = flow_name
+        self._info: dict[str, Any] = {}
+
+    def run(self, name: str, body: Callable[[], T], parameters: Mapping[str, Any], plan_markdown: str) -> T:
+        """Run `body` as one flow run called `name`; what it raises comes out as it is.
+
+        Returns before the last events and logs have reached the server: Prefect sends them in the
+        background and waits for them when the process ends.
+        """
+        import_prefect()
+        from prefect.context import FlowRunContext
+
+        def noted() -> T:
+            self._note_flow_run(plan_markdown)
+            return body()
+
+        if FlowRunContext.get() is not None:
+            return noted()
+        outcome: Outcome[T] = Outcome(noted)
+        with shell_settings(self._api_url()), quiet_logging():
+            self._flow(name, outcome, parameters)(**parameters, return_state=True)
+        return outcome.get()
+
+    def submit(self, task: StageTask) -> StageFuture:
+        """Start one stage: in this thread where it is alone, else on the flow's task runner.
+
+        A stage that is alone has run when this returns; its error waits in the future.
+        """
+        outcome: Outcome[dict[str, Any]] = Outcome(task.execute)
+        prefect_task: Any = build_task(task, outcome, self._results_dir)
+        if task.alone:
+            return Finished(task, outcome, prefect_task(task.name, task.key, return_state=True))
+        return Submitted(task, outcome, prefect_task.submit(task.name, task.key))
+
+    def info(self) -> dict[str, Any]:
+        return dict(self._info)
+
+    def _flow(self, name: str, outcome: Outcome[Any], parameters: Mapping[str, Any]) -> Flow[..., Any]:
+        from prefect import Flow
+        from prefect.states import Failed
+        from prefect.task_runners import ThreadPoolTaskRunner
+
+        def run_body(**_: Any) -> Any:
+            try:
+                outcome.run()
+            except Exception as error:
+                # Returned and not raised: Prefect would print the traceback and pickle the error.
+                return Failed(message=f"{type(error).__name__}: {error}")
+            return None
+
+        # Prefect shows parameters by the names in the signature.
+        run_body.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY) for key in parameters]
+        )
+        return Flow(
+            run_body,
+            name=self._flow_name,
+            flow_run_name=name.replace("{", "{{").replace("}", "}}"),
+            version="",  # else Prefect hashes this file
+            task_runner=ThreadPoolTaskRunner(max_workers=self._max_workers or _default_workers()),  # type: ignore[arg-type]
+            validate_parameters=False,  # the config was checked; pydantic would build a model here
+            persist_result=False,
+            result_storage=self._results_dir,  # else Prefect asks the server where results go
+            retries=0,
+        )
+
+    def _note_flow_run(self, plan_markdown: str) -> None:
+        """Remember where to look, and hang the plan on the flow run without waiting for it."""
+        from prefect.context import FlowRunContext
+        from prefect.utilities.urls import url_for
+
+        context = FlowRunContext.get()
+        if context is None or context.flow_run is None:
+            raise RuntimeError("there is no active Prefect flow run")
+        flow_run_id = context.flow_run.id
+        self._info = {"flow_run_id": str(flow_run_id), "url": url_for("flow-run", obj_id=flow_run_id)}
+        threading.Thread(
+            target=copy_context().run, args=(_attach_plan, flow_run_id, plan_markdown), daemon=False
+        ).start()
+
+
+def _attach_plan(flow_run_id: UUID, markdown: str) -> None:
+    """Send the plan from a thread of its own: the run never waits for it, nor fails by it."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import ArtifactCreate
+
+    try:
+        with get_client(sync_client=True) as client:
+            client.create_artifact(
+                ArtifactCreate(
+                    type="markdown", key="plan", description="What runs, and why", data=markdown,
+                    flow_run_id=flow_run_id,
+                )
+            )  # fmt: skip
+    except Exception as error:
+        logging.getLogger(__name__).warning("Prefect did not take the plan: %s", error)
+
+
+def _default_workers() -> int:
+    return min(8, os.cpu_count() or 1)

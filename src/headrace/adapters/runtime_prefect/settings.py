@@ -1,0 +1,59 @@
+"""How Prefect is imported and set for a run that somebody started in a shell and watches."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def import_prefect() -> None:
+    """Import Prefect without telemetry, and without its hands on the root logger."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    first = "prefect" not in sys.modules
+
+    import prefect.flow_engine
+    import prefect.task_engine  # noqa: F401
+
+    if first:
+        # Importing Prefect puts its console handler on the root logger and removes what was there.
+        root.setLevel(level)
+        root.handlers[:] = handlers
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request otherwise
+
+
+@contextmanager
+def shell_settings(api_url: str) -> Iterator[None]:
+    """Apply the settings of a run that somebody started in a shell and watches."""
+    from prefect import settings
+
+    with settings.temporary_settings(
+        {
+            settings.PREFECT_API_URL: api_url,
+            # A sync flow ends by joining the heartbeat thread, which sleeps in steps of a second.
+            # Heartbeats find zombies among deployed runs; this one has a terminal.
+            settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+            # A round trip for each client, to learn what the first failing call would say too.
+            settings.PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False,
+        }
+    ):
+        yield
+
+
+@contextmanager
+def quiet_logging() -> Iterator[None]:
+    """Keep Prefect's log lines off the terminal, where the progress display is.
+
+    They still reach the server: the handlers for that sit on the loggers below this one.
+    """
+    logger = logging.getLogger("prefect")
+    before, logger.propagate = logger.propagate, False
+    try:
+        yield
+    finally:
+        logger.propagate = before

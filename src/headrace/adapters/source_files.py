@@ -1,0 +1,98 @@
+"""External inputs: files in packages, on disk and in the lake, by URI and digest."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from headrace.core.digest import digest_file, digest_listing
+from headrace.core.ports import LakeReader, ObjectInfo
+from headrace.errors import LakeError, StageError, did_you_mean
+
+_KIND = "sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One external input: its digest, and its files, of which a URI without a glob has exactly one."""
+
+    digest: str
+    paths: tuple[Path, ...]
+    is_many: bool
+
+
+class Sources:
+    """Finds what `package:`, `file:` and `lake:` URIs name. `ref` is the commit that lake URIs read at."""
+
+    def __init__(
+        self, remember: Callable[[str, Path, Callable[[], Any]], Any], lake: LakeReader, ref: str
+    ) -> None:
+        self._remember = remember
+        self._lake = lake
+        self._ref = ref
+
+    def digest(self, uri: str) -> str:
+        """Return a source's digest; for the lake it is known without reading. Raises `StageError`."""
+        scheme, _, rest = uri.partition(":")
+        if scheme != "lake":
+            return self.find(uri).digest
+        objects = self._lake_objects(rest)
+        if objects[0].path == rest:
+            return objects[0].digest
+        return digest_listing((info.path, info.digest) for info in objects)
+
+    def find(self, uri: str) -> Source:
+        """Return a source with its local files. Raises `StageError` naming what is missing."""
+        scheme, _, rest = uri.partition(":")
+        if scheme == "lake":
+            objects = self._lake_objects(rest)
+            paths = tuple(self._lake.local_path(self._ref, info.path) for info in objects)
+            return Source(self.digest(uri), paths, objects[0].path != rest)
+        files, is_many = _package_file(rest) if scheme == "package" else _disk_files(rest)
+        digests = [self._remember(_KIND, path, lambda path=path: digest_file(path)) for path in files]  # type: ignore[misc]
+        if not is_many:
+            return Source(digests[0], tuple(files), False)
+        listing = zip((path.name for path in files), digests, strict=True)
+        return Source(digest_listing(listing), tuple(files), True)
+
+    def _lake_objects(self, path: str) -> list[ObjectInfo]:
+        try:
+            found = list(self._lake.list(self._ref, prefix=path))
+        except LakeError as error:
+            raise StageError(f"lake:{path} cannot be read: {error}") from error
+        objects = [info for info in found if isinstance(info, ObjectInfo)]
+        exact = [info for info in objects if info.path == path]
+        below = [info for info in objects if path.endswith("/") or info.path.startswith(f"{path}/")]
+        if not exact and not below:
+            raise StageError(f"the lake holds nothing at {path} (commit {self._ref[:12]})")
+        return exact or below
+
+
+def _package_file(rest: str) -> tuple[list[Path], bool]:
+    package, _, inside = rest.partition("/")
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise StageError(f"package '{package}' is not installed; type: pip install {package}")
+    file = Path(next(iter(spec.submodule_search_locations))) / inside
+    if not file.is_file():
+        names = [child.name for child in file.parent.iterdir()] if file.parent.is_dir() else []
+        raise StageError(f"package '{package}' has no file {inside}; {did_you_mean(file.name, names)}")
+    return [file], False
+
+
+def _disk_files(rest: str) -> tuple[list[Path], bool]:
+    if glob.has_magic(rest):
+        files = sorted(Path(name) for name in glob.glob(rest, recursive=True) if Path(name).is_file())
+        if not files:
+            raise StageError(f"no file matches {rest}")
+        return files, True
+    file = Path(rest)
+    if not file.is_file():
+        names = [child.name for child in file.parent.iterdir()] if file.parent.is_dir() else []
+        hint = f"; {did_you_mean(file.name, names)}" if names else ""
+        raise StageError(f"there is no file {rest}{hint}")
+    return [file], False

@@ -1,0 +1,237 @@
+"""Runs in Weights & Biases, logged by a process of their own.
+
+Importing the client and opening a run take about 1.5 s of one core. A thread would take them from
+the stages (they hold the interpreter's lock), so `wandb_recorder.py` does them in another process,
+which also keeps the command line, the console and the signals of the run out of the client's reach.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import netrc
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from headrace.core.secrets import without_secrets
+
+log = logging.getLogger(__name__)
+
+RECORDER = Path(__file__).with_name("wandb_recorder.py")
+MODES = ("auto", "online", "offline", "disabled")
+ATTACH_AT_MOST_BYTES = 50 * 1024 * 1024
+# How long `finish` waits before it leaves the recorder to end by itself: uploads take their time.
+WAIT_SECONDS = {"offline": 20.0, "online": 60.0}
+
+
+class WandbTracker:
+    """Logs one run to W&B, offline where there is no key. No call but `finish` waits for anything.
+
+    `log` and `attach` may be called from several threads. Values under names of secrets are
+    replaced once more before they leave the process.
+
+    Args:
+        project: the W&B project.
+        entity: the user or team; None is the key's own.
+        mode: `auto` is online where a key is found (`WANDB_API_KEY`, or netrc), else offline;
+            `disabled` logs nothing. The environment's `WANDB_MODE` wins over it.
+        dir: the folder for runs; below it also lie the files of offline artifacts.
+    """
+
+    def __init__(
+        self, project: str, entity: str | None = None, mode: str = "auto", dir: str | Path = ".headrace/wandb"
+    ) -> None:
+        self._project = project
+        self._entity = entity
+        self._folder = Path(dir).absolute()
+        self._mode = choose_mode(mode, os.environ)
+        self._recorder: _Recorder | None = None
+
+    def start(self, run_id: str, experiment: str, config: Mapping[str, Any], tags: Sequence[str]) -> None:
+        if self._mode == "disabled" or self._recorder is not None:
+            return
+        wandb_id = re.sub(r"[^\w.-]", "-", run_id)
+        named_by_wandb = self._folder.name == "wandb"  # the client appends this name to its root
+        start = {
+            "mode": self._mode,
+            "project": self._project,
+            "entity": self._entity,
+            "id": wandb_id,
+            "name": run_id,
+            "experiment": experiment,
+            "config": without_secrets(dict(config)),
+            "tags": [tag[:64] for tag in tags],  # W&B's limit
+            "root_dir": str(self._folder.parent if named_by_wandb else self._folder),
+            "spool": str(self._folder / "spool" / wandb_id),
+        }
+        try:
+            self._recorder = _Recorder(start, self._folder)
+        except OSError as error:
+            log.warning("W&B: the run is not logged, its recorder does not start: %s", error)
+
+    def log(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if self._recorder is not None:
+            self._recorder.send({"op": "log", "metrics": without_secrets(dict(metrics)), "step": step})
+
+    def attach(self, name: str, kind: str, files: Mapping[str, Path], metadata: Mapping[str, Any]) -> None:
+        if self._recorder is None:
+            return
+        try:
+            copies = self._recorder.keep(name, files)
+        except OSError as error:
+            log.warning("W&B: %s is missing in the log: %s", name, error)
+            return
+        if copies:
+            self._recorder.send(
+                {
+                    "op": "attach",
+                    "name": re.sub(r"[^\w.-]", "-", name)[:128],
+                    "kind": kind,
+                    "files": copies,
+                    "metadata": without_secrets(dict(metadata)),
+                }
+            )
+
+    def finish(self, state: str, summary: Mapping[str, Any]) -> None:
+        if self._recorder is None or self._recorder.closed:
+            return
+        figures = without_secrets({**summary, "state": state})
+        exit_code = 0 if state in ("succeeded", "rejected") else 1
+        self._recorder.send({"op": "finish", "summary": figures, "exit_code": exit_code})
+        self._recorder.close(WAIT_SECONDS[self._mode])
+
+    def info(self) -> dict[str, Any]:
+        return {} if self._recorder is None else dict(self._recorder.info)
+
+
+def choose_mode(mode: str, environ: Mapping[str, str]) -> str:
+    """Return `online`, `offline` or `disabled`; what nobody knows is `auto`, with a warning."""
+    chosen = environ.get("WANDB_MODE") or mode
+    if environ.get("WANDB_DISABLED", "").lower() in ("true", "1"):
+        chosen = "disabled"
+    chosen = {"dryrun": "offline", "run": "online", "shared": "online"}.get(chosen, chosen)
+    if chosen not in MODES:
+        log.warning("W&B: the mode %r is none of %s: taking auto.", chosen, ", ".join(MODES))
+        chosen = "auto"
+    if chosen == "auto":
+        return "online" if _has_key(environ) else "offline"
+    return chosen
+
+
+def _has_key(environ: Mapping[str, str]) -> bool:
+    if environ.get("WANDB_API_KEY"):
+        return True
+    host = urlsplit(environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
+    home = Path(environ.get("HOME") or Path.home())
+    places = [Path(environ["NETRC"])] if environ.get("NETRC") else [home / ".netrc", home / "_netrc"]
+    for place in places:
+        try:
+            if host in netrc.netrc(str(place)).hosts:
+                return True
+        except (OSError, netrc.NetrcParseError):
+            continue  # W&B could not read its key there either
+    return False
+
+
+class _Recorder:
+    """The recorder's process with its two pipes; a thread serves each, so that nobody waits."""
+
+    def __init__(self, start: dict[str, Any], folder: Path) -> None:
+        self.info: dict[str, Any] = {"id": start["id"]}
+        self.closed = False
+        self._spool = Path(start["spool"])
+        self._spool.mkdir(parents=True, exist_ok=True)
+        self._errors = self._spool / "stderr.txt"
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._done = threading.Event()
+        self._finished = False
+        with self._errors.open("w") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(RECORDER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
+                # Files of offline artifacts belong to the project, not to the user's home.
+                env={"WANDB_DATA_DIR": str(folder / "data"), **os.environ},
+                start_new_session=True,  # Ctrl-C is for the run, which then says how it ended
+            )
+        for serve in (self._write, self._read):
+            threading.Thread(target=serve, name=f"wandb{serve.__name__}", daemon=True).start()
+        self.send(start)
+
+    def send(self, command: Mapping[str, Any]) -> None:
+        if not self.closed:
+            self._lines.put(json.dumps(command, default=_plain) + "\n")
+
+    def keep(self, name: str, files: Mapping[str, Path]) -> dict[str, str]:
+        """Copy files, for the recorder may be busy until after they are gone."""
+        size = sum(path.stat().st_size for path in files.values())
+        if size > ATTACH_AT_MOST_BYTES:
+            log.warning("W&B: %s is missing in the log: %d bytes are no small files.", name, size)
+            return {}
+        copies: dict[str, str] = {}
+        for inside, path in files.items():
+            copy = self._spool / name / inside
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+            copies[inside] = str(copy)
+        return copies
+
+    def close(self, wait_seconds: float) -> None:
+        """Send nothing more and wait until all is written, or for so long."""
+        self.closed = True
+        self._lines.put(None)
+        if not self._done.wait(wait_seconds):
+            log.warning(
+                "W&B: still writing after %.0f s; process %d ends by itself when it is done.",
+                wait_seconds, self._process.pid,
+            )  # fmt: skip
+
+    def _write(self) -> None:
+        assert self._process.stdin is not None
+        try:
+            while (line := self._lines.get()) is not None:
+                self._process.stdin.write(line)
+                self._process.stdin.flush()
+            self._process.stdin.close()
+        except OSError:
+            pass  # the recorder is gone; the reader says so
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            report = json.loads(line)
+            if "info" in report:
+                self.info = _shown(report["info"])
+            elif "warning" in report:
+                log.warning("W&B: %s", report["warning"])
+            elif "done" in report:
+                self._finished = True
+                self._done.set()
+        if not self._finished:
+            said = self._errors.read_text("utf-8", "replace").strip().splitlines() if self._errors.exists() else []
+            log.warning("W&B: the recorder ended early, the log is incomplete. %s", said[-1] if said else "")
+        self._done.set()
+        self._process.wait()
+
+
+def _shown(info: dict[str, Any]) -> dict[str, Any]:
+    """Say a folder below the current one as people would type it."""
+    if "dir" in info and Path(info["dir"]).is_relative_to(Path.cwd()):
+        return {**info, "dir": str(Path(info["dir"]).relative_to(Path.cwd()))}
+    return info
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else str(value)

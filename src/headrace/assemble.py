@@ -1,0 +1,188 @@
+"""The composition root: picks the adapters that a config asks for, each when it is first needed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from headrace.adapters.cache_files import FileStageCache
+from headrace.adapters.git_state import read_git_state
+from headrace.adapters.record_files import RunRecords
+from headrace.adapters.source_files import Sources
+from headrace.adapters.stat_cache import StatCache
+from headrace.config.build import build_node
+from headrace.config.load import Loaded, load_config
+from headrace.core.code import CodeIndex
+from headrace.core.key import Key, make_key
+from headrace.core.plan import Plan, StageResult, all_external, plan_run
+from headrace.core.ports import MAIN, Codec, LakeStore, Runtime, StageCache, Tracker
+from headrace.core.secrets import redact_overrides
+from headrace.core.spec import StageSpec
+from headrace.errors import StageError, StageFailed
+from headrace.execute import artifact_is_there
+from headrace.publish import find_version, read_registry
+from headrace.run import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A job with its plan. `begin` starts what takes long, to overlap it with the rest."""
+
+    job: Job
+    plan: Plan
+    begin: Callable[[], None]
+
+    def published(self) -> dict[str, Any] | None:
+        """Return the version in the registry that holds the plan's package, or None.
+
+        None too where the experiment publishes nothing.
+        """
+        spec = self.job.experiment.publish
+        if spec is None or not self.plan.nothing_to_run:
+            return None
+        stage = self.job.experiment.stage(self.job.graph.producer[spec.package])
+        result = self.plan[stage.name].result
+        assert result is not None
+        returned = next(name for name, artifact in stage.outputs.items() if artifact == spec.package)
+        registry = read_registry(self.job.lake, MAIN, spec.model)
+        found = find_version(registry, result.outputs[returned].digest)
+        return None if found is None else {**found, "aliases": registry["aliases"]}
+
+    @property
+    def nothing_to_do(self) -> bool:
+        publishes = self.job.experiment.publish is not None
+        return self.plan.nothing_to_run and (not publishes or self.published() is not None)
+
+
+def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
+    """Check a config, and plan its run. Writes nothing but what it remembers of files.
+
+    Raises `ConfigError`, and `StageFailed` where an external input is missing.
+    """
+    root = Path(str(cfg.get("headrace_dir") or ".headrace")).absolute()
+    remembered = StatCache(root / "cache" / "files.json")
+    index = CodeIndex(remembered.remember)
+    loaded = load_config(cfg, index)
+    lake: LakeStore = build_node(loaded.lake)
+    source_commit = lake.resolve(loaded.experiment.source_ref)
+    sources = Sources(remembered.remember, lake, source_commit)
+    records = RunRecords(root / "runs")
+    cache_files = FileStageCache(root / "cache" / "stages")
+    external = _digest_external(loaded, sources)
+    before = records.latest(loaded.experiment.name, loaded.experiment.pipeline)
+    runtime = _Runtimes(root, loaded, cache_files)
+    shown = redact_overrides(overrides)
+    command = shlex.join(["python", "-m", f"flows.{flow}", *shown])
+    job = Job(
+        experiment=loaded.experiment,
+        graph=loaded.graph,
+        signatures=loaded.signatures,
+        source_commit=source_commit,
+        external=external,
+        before={s.name: s.key_parts for s in before.stages if s.key_parts} if before else {},
+        make_key=partial(_make_key, index, loaded),
+        find_result=partial(_find_result, cache_files, lake),
+        lake=lake,
+        cache=cache_files,
+        sources=sources,
+        records=records,
+        root=root,
+        command=command,
+        resume=command,
+        overrides=shown,
+        codecs=codecs,
+        tracker=lambda: build_tracker(loaded.tracker),
+        runtime=runtime.build,
+        git_state=read_git_state,
+    )
+    plan = plan_run(job.graph, external, job.make_key, job.find_result, job.before)
+    remembered.save()
+    return Prepared(job=job, plan=plan, begin=runtime.begin)
+
+
+def _digest_external(loaded: Loaded, sources: Sources) -> dict[str, str]:
+    digests: dict[str, str] = {}
+    for stage in loaded.experiment.stages:
+        for uri in all_external([stage]):
+            try:
+                digests[uri] = sources.digest(uri)
+            except StageError as error:
+                raise StageFailed(stage.name, error) from error
+    return digests
+
+
+def _make_key(index: CodeIndex, loaded: Loaded, spec: StageSpec, inputs: Mapping[str, str]) -> Key:
+    params = loaded.experiment.config["stages"][spec.name].get("params") or {}
+    return make_key(index, spec, params, loaded.signatures[spec.name], inputs, loaded.experiment.seed)
+
+
+def _find_result(cache_files: StageCache, lake: LakeStore, spec: StageSpec, key: Key) -> StageResult | None:
+    record = cache_files.get(key.value)
+    if record is None:
+        return None
+    try:
+        result = StageResult.from_json(record)
+    except (KeyError, TypeError):
+        return None
+    if not set(spec.outputs) <= set(result.outputs):
+        return None
+    there = all(artifact_is_there(lake, artifact) for artifact in result.outputs.values())
+    return result if there else None
+
+
+def build_tracker(node: Mapping[str, Any]) -> Tracker:
+    tracker: Tracker = build_node(node)
+    return tracker
+
+
+@cache
+def codecs() -> tuple[Codec, ...]:
+    """Return the codecs, in the order in which they are asked whether they store a value."""
+    from headrace.adapters.codec_array import ArrayCodec
+    from headrace.adapters.codec_estimator import EstimatorCodec
+    from headrace.adapters.codec_figure import FigureCodec
+    from headrace.adapters.codec_files import FilesCodec
+    from headrace.adapters.codec_json import JsonCodec
+    from headrace.adapters.codec_table import TableCodec
+
+    return (TableCodec(), ArrayCodec(), JsonCodec(), EstimatorCodec(), FigureCodec(), FilesCodec())
+
+
+class _Runtimes:
+    """The runtime of a config, and the server that it may need."""
+
+    def __init__(self, root: Path, loaded: Loaded, cache_files: FileStageCache) -> None:
+        self._root = root
+        self._kind = loaded.runtime_kind
+        self._max_workers = loaded.max_workers
+        self._cache = cache_files
+
+    def begin(self) -> None:
+        """Start the local server where one is needed and none runs, without waiting for it."""
+        if self._kind == "local":
+            local_server(self._root).begin()
+
+    def build(self) -> Runtime:
+        if self._kind == "inline":
+            from headrace.adapters.runtime_inline import InlineRuntime
+
+            return InlineRuntime(self._cache)
+        from headrace.adapters.runtime_prefect import PrefectRuntime
+        from headrace.adapters.server_prefect import require_configured_api_url
+
+        url = local_server(self._root).url if self._kind == "local" else require_configured_api_url
+        return PrefectRuntime(url, self._cache.root, max_workers=self._max_workers)
+
+
+@cache
+def local_server(root: Path) -> Any:
+    """Return the project's Prefect server; nothing is started by that."""
+    from headrace.adapters.server_prefect import LocalServer
+
+    return LocalServer(root / "server")

@@ -1,0 +1,1 @@
+"""From composed YAML to specs; nothing else looks inside a DictConfig."""

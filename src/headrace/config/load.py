@@ -1,0 +1,276 @@
+"""Turn a composed config into specs. Every problem is found before anything runs, and told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from headrace.config.check import check_node, check_schema, check_stage
+from headrace.config.schema import PublishNode, Root, RuntimeNode, StageNode
+from headrace.core.code import CodeIndex
+from headrace.core.graph import Graph, build_graph
+from headrace.core.secrets import REDACTED, is_secret, without_secrets
+from headrace.core.signature import Signature
+from headrace.core.spec import Experiment, PublishSpec, StageSpec
+from headrace.errors import ConfigError, Problem, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A checked config: what to run, and the nodes from which its adapters are built."""
+
+    experiment: Experiment
+    graph: Graph
+    signatures: Mapping[str, Signature]  # by stage
+    headrace_dir: str
+    lake: Mapping[str, Any]
+    tracker: Mapping[str, Any]
+    runtime_kind: str
+    max_workers: int
+
+
+def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
+    """Check a composed config and parse it. Raises `ConfigError` with every problem."""
+    raw = {str(key): cfg._get_node(key) for key in cfg}
+    problems = list(_unknown_keys("", raw, [f.name for f in fields(Root)]))
+    problems += [
+        Problem(key, "has no value (???)", f"type: {key}=<value>")
+        for key in sorted(OmegaConf.missing_keys(cfg))
+    ]
+    data = _resolve(cfg, problems)
+    stages, signatures = _load_stages(cfg, data, index, problems)
+    for name in ("lake", "tracker"):
+        if isinstance(data.get(name), Mapping):
+            problems += check_node(index, name, data[name])
+    problems += check_schema("schema", data.get("schema"))
+    publish = _load_publish(data, stages, problems)
+    runtime = _load_runtime(data, problems)
+    graph: Graph | None = None
+    try:
+        graph = build_graph(stages)
+    except ConfigError as error:
+        problems += error.problems
+    root = _load_root(data, problems)
+    if problems or graph is None:
+        raise ConfigError(problems)
+    experiment = Experiment(
+        name=root["name"],
+        pipeline=root["pipeline"],
+        seed=root["seed"],
+        stages=tuple(stages),
+        publish=publish,
+        source_ref=root["source_ref"],
+        config=_public(cfg, data),
+    )
+    return Loaded(
+        experiment=experiment,
+        graph=graph,
+        signatures=signatures,
+        headrace_dir=root["headrace_dir"],
+        lake=data["lake"],
+        tracker=data["tracker"],
+        runtime_kind=runtime.kind,
+        max_workers=runtime.max_workers,
+    )
+
+
+def _resolve(cfg: DictConfig, problems: list[Problem]) -> dict[str, Any]:
+    """Return the config as plain data, resolved; what cannot be resolved becomes a problem."""
+    try:
+        data = OmegaConf.to_container(cfg, resolve=True)
+        return {str(key): value for key, value in dict(data).items()}  # type: ignore[arg-type]
+    except OmegaConfBaseException:
+        pass
+    resolved: dict[str, Any] = {}
+    for path, node in _leaves(cfg, ""):
+        try:
+            value = OmegaConf.select(node, "") if isinstance(node, DictConfig) else node._dereference_node()
+            plain = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+            _assign(resolved, path, getattr(plain, "_value", lambda p=plain: p)())
+        except OmegaConfBaseException as error:
+            first = str(error).splitlines()[0]
+            problems.append(Problem(path, first, "check the name inside ${...}"))
+    return resolved
+
+
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, DictConfig) and not node._is_interpolation() and not node._is_missing():
+        if not node._is_none():
+            for key in node:
+                yield from _leaves(node._get_node(key), f"{path}.{key}" if path else str(key))
+            return
+    yield path, node
+
+
+def _assign(tree: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+    tree[last] = value
+
+
+def _unknown_keys(where: str, node: Mapping[str, Any], allowed: list[str]) -> Iterator[Problem]:
+    for key in node:
+        if key not in allowed:
+            path = f"{where}.{key}" if where else key
+            yield Problem(path, "there is no such key", did_you_mean(str(key), allowed))
+
+
+def _load_stages(
+    cfg: DictConfig, data: Mapping[str, Any], index: CodeIndex, problems: list[Problem]
+) -> tuple[list[StageSpec], dict[str, Signature]]:
+    stages: list[StageSpec] = []
+    signatures: dict[str, Signature] = {}
+    nodes = data.get("stages")
+    if not isinstance(nodes, Mapping) or not nodes:
+        problems.append(Problem("stages", "there are none", "choose a pipeline, such as: pipeline=train"))
+        return stages, signatures
+    for name, node in nodes.items():
+        where = f"stages.{name}"
+        spec = _load_stage(name, where, node, [other for other in nodes if other != name], problems)
+        if spec is None:
+            continue
+        stages.append(spec)
+        raw = OmegaConf.select(cfg, f"{where}.params")
+        signature, found = check_stage(index, spec, where, _written_at(raw))
+        problems += found
+        if signature is not None:
+            signatures[name] = signature
+    return stages, signatures
+
+
+def _load_stage(
+    name: str, where: str, node: Any, others: Iterable[str], problems: list[Problem]
+) -> StageSpec | None:
+    typed = _typed(StageNode, where, node, problems)
+    if typed is None:
+        return None
+    if typed.call == "???":
+        problems.append(Problem(where, "has no call", did_you_mean(name, others, "stages.{}")))
+        return None
+    if typed.retries < 0:
+        problems.append(Problem(f"{where}.retries", f"{typed.retries} is below zero", f"{where}.retries=0"))
+    if typed.timeout_seconds is not None and typed.timeout_seconds <= 0:
+        found = f"{typed.timeout_seconds} is not a time"
+        problems.append(Problem(f"{where}.timeout_seconds", found, f"{where}.timeout_seconds=null"))
+    return StageSpec(
+        name=name,
+        call=typed.call,
+        params=typed.params,
+        inputs=typed.inputs,
+        outputs=typed.outputs,
+        retries=typed.retries,
+        retry_delay_seconds=tuple(typed.retry_delay_seconds),
+        timeout_seconds=typed.timeout_seconds,
+        cache=typed.cache,
+        depends_on=tuple(typed.depends_on),
+    )
+
+
+def _typed(schema: type[Any], where: str, node: Any, problems: list[Problem]) -> Any:
+    """Return the node as a checked dataclass, without the keys that do not fit, which become problems."""
+    if not isinstance(node, Mapping):
+        problems.append(Problem(where, f"'{node}' is not a mapping", ""))
+        return None
+    known = [f.name for f in fields(schema)]
+    unknown = list(_unknown_keys(where, node, known))
+    problems += unknown
+    fitting = {key: value for key, value in node.items() if key in known}
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), fitting))
+    except OmegaConfBaseException:
+        pass
+    for key in list(fitting):
+        try:
+            OmegaConf.merge(OmegaConf.structured(schema), {key: fitting[key]})
+        except OmegaConfBaseException as error:
+            problems.append(Problem(f"{where}.{key}", str(error).splitlines()[0]))
+            del fitting[key]
+    # Go on with what fits, so that problems further down are found in the same round.
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), fitting))
+
+
+def _load_publish(
+    data: Mapping[str, Any], stages: list[StageSpec], problems: list[Problem]
+) -> PublishSpec | None:
+    node = data.get("publish")
+    if node is None or node is False:
+        return None
+    typed = _typed(PublishNode, "publish", node, problems)
+    if typed is None:
+        return None
+    artifacts = [artifact for stage in stages for artifact in stage.outputs.values()]
+    for key in ("package", "gate"):
+        wanted = getattr(typed, key)
+        if wanted is not None and wanted not in artifacts:
+            hint = did_you_mean(wanted, artifacts, f"publish.{key}={{}}")
+            problems.append(Problem(f"publish.{key}", f"no stage makes '{wanted}'", hint))
+    return PublishSpec(model=typed.model, package=typed.package, gate=typed.gate, alias=typed.alias)
+
+
+RUNTIME_KINDS = ("local", "cloud", "inline")
+
+
+def _load_runtime(data: Mapping[str, Any], problems: list[Problem]) -> RuntimeNode:
+    typed: RuntimeNode | None = _typed(RuntimeNode, "runtime", data.get("runtime", {}), problems)
+    if typed is None:
+        return RuntimeNode()
+    if typed.kind not in RUNTIME_KINDS:
+        hint = did_you_mean(typed.kind, RUNTIME_KINDS, "runtime={}")
+        problems.append(Problem("runtime.kind", f"there is no runtime '{typed.kind}'", hint))
+    if typed.max_workers < 1:
+        problems.append(Problem("runtime.max_workers", f"{typed.max_workers} is below 1"))
+    return typed
+
+
+def _load_root(data: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """Check the plain values at the root: their types are in `Root`."""
+    simple: dict[str, type] = {
+        "name": str,
+        "pipeline": str,
+        "seed": int,
+        "source_ref": str,
+        "headrace_dir": str,
+    }
+    values = {f.name: f.default for f in fields(Root) if f.name in simple}
+    for key, kind in simple.items():
+        value = data.get(key, values[key])
+        if not isinstance(value, kind) or isinstance(value, bool):
+            problems.append(Problem(key, f"{value!r} is not {_a(kind)}", f"type: {key}=<{kind.__name__}>"))
+        values[key] = value
+    return values
+
+
+def _a(kind: type) -> str:
+    return {"str": "a string", "int": "an integer"}[kind.__name__]
+
+
+def _written_at(params: Any) -> dict[str, str]:
+    """Map params that are one interpolation (`${model}`) to the key where their value is written."""
+    if not isinstance(params, DictConfig):
+        return {}
+    found: dict[str, str] = {}
+    for key in params:
+        node = params._get_node(key)
+        text = node._value() if node is not None and node._is_interpolation() else None  # type: ignore[union-attr]
+        if isinstance(text, str) and text.startswith("${") and ":" not in text and text.count("${") == 1:
+            found[str(key)] = text[2:-1]
+    return found
+
+
+def _public(cfg: DictConfig, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the resolved config without secrets: by name, and by the variable that a value came from."""
+    public = without_secrets(data)
+    for path, node in _leaves(cfg, ""):
+        text = node._value() if hasattr(node, "_value") else None
+        if isinstance(text, str) and "oc.env:" in text:
+            variable = text.split("oc.env:", 1)[1].split(",")[0].split("}")[0]
+            if is_secret(variable):
+                _assign(public, path, REDACTED)
+    return dict(public)
+
+

@@ -1,0 +1,63 @@
+"""The shape of a composed config. Whatever does not fit is an error, wherever it was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from omegaconf import MISSING
+
+# OmegaConf reads these annotations at run time, and knows Optional[...] but not every `X | None`.
+
+
+@dataclass
+class StageNode:
+    """One stage, at `stages.<name>`."""
+
+    call: str = MISSING  # importable function
+    params: dict[str, Any] = field(default_factory=dict)  # arguments: values, or nodes with _target_
+    inputs: dict[str, str] = field(default_factory=dict)  # argument: artifact, or package:/file:/lake: URI
+    outputs: dict[str, str] = field(default_factory=dict)  # returned name: artifact
+    retries: int = 0  # attempts after the first
+    retry_delay_seconds: list[float] = field(default_factory=list)  # before each retry; the last repeats
+    timeout_seconds: Optional[float] = None  # noqa: UP045
+    cache: bool = True  # false: execute every time
+    depends_on: list[str] = field(default_factory=list)  # modules reached by imports that cannot be followed
+
+
+@dataclass
+class PublishNode:
+    """What a good run publishes, at `publish`."""
+
+    model: str = MISSING  # name in the registry
+    package: str = "model"  # artifact that becomes the model's next version
+    gate: Optional[str] = "gate"  # noqa: UP045  # artifact that must say `passed`
+    alias: str = "production"  # alias that moves to the new version
+
+
+@dataclass
+class RuntimeNode:
+    """How stages execute, at `runtime`."""
+
+    kind: str = "local"  # local, cloud or inline
+    max_workers: int = 4  # stages side by side, where the graph allows it
+
+
+@dataclass
+class Root:
+    """The whole."""
+
+    name: str = MISSING  # of the experiment
+    seed: int = 0
+    headrace_dir: str = ".headrace"  # everything that headrace writes
+    pipeline: str = MISSING
+    source_ref: str = "main"  # lake ref that the run's branch starts from
+    stages: dict[str, StageNode] = field(default_factory=dict)
+    publish: Optional[PublishNode] = None  # noqa: UP045  # null: keep the result on the run's branch
+    dataset: dict[str, Any] = field(default_factory=dict)  # read by stages through interpolation
+    schema: dict[str, Any] = field(default_factory=dict)  # a Pandera schema
+    model: dict[str, Any] = field(default_factory=dict)  # node with _target_
+    lake: dict[str, Any] = field(default_factory=dict)  # node with _target_
+    tracker: dict[str, Any] = field(default_factory=dict)  # node with _target_
+    runtime: RuntimeNode = field(default_factory=RuntimeNode)
+    vars: dict[str, Any] = field(default_factory=dict)  # one's own values, to interpolate

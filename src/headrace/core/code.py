@@ -1,0 +1,188 @@
+"""The code that a call reaches: first-party modules by digest, third-party packages by version."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import util
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import Any
+
+from headrace.core import module as source
+from headrace.core.module import Facts
+
+Remember = Callable[[str, Path, Callable[[], Any]], Any]
+"""`remember(kind, file, compute)` returns what was computed for the file as it is now."""
+
+OWN = "headrace"
+IMPORT_NAMES = {"sklearn": "scikit-learn", "yaml": "PyYAML", "PIL": "pillow", "hydra": "hydra-core"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """First-party `modules` with their digests, `packages` with versions, and unfollowed imports."""
+
+    modules: dict[str, str]
+    packages: dict[str, str]
+    dynamic: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A module's file; None for a namespace package or one without source."""
+
+    name: str
+    file: Path | None
+    is_package: bool
+
+
+class CodeIndex:
+    """Reads modules by their source, each at most once per content (through `remember`)."""
+
+    def __init__(self, remember: Remember) -> None:
+        self._remember = remember
+        self._located: dict[str, Located | None] = {}
+        self._code: dict[str, Facts] = {}
+
+    def locate(self, name: str) -> Located | None:
+        """Find a module without importing it or its parents; None where there is none."""
+        if name not in self._located:
+            self._located[name] = _locate(name)
+        return self._located[name]
+
+    def names(self, located: Located) -> Facts:
+        """Return what a module defines; see `module.read_names`."""
+        return self._read("names", located, source.read_names)
+
+    def code(self, located: Located) -> Facts:
+        """Return a module's digest and imports; see `module.read_code`."""
+        if located.name not in self._code:
+            self._code[located.name] = self._read("code", located, source.read_code)
+        return self._code[located.name]
+
+    def _read(self, kind: str, at: Located, read: Callable[[str, str, bool], Facts]) -> Facts:
+        file = at.file
+        if file is None:
+            return read("", at.name, at.is_package)
+        return dict(
+            self._remember(
+                f"{kind}{source.FORMAT}:{at.name}",
+                file,
+                lambda: read(file.read_text(encoding="utf-8"), at.name, at.is_package),
+            )
+        )
+
+    def deepest(self, dotted: str) -> Located | None:
+        """Return the longest prefix of a dotted name that is a module."""
+        name = dotted
+        while name:
+            if located := self.locate(name):
+                return located
+            name = name.rpartition(".")[0]
+        return None
+
+    def reach(self, roots: list[str]) -> Reach:
+        """Follow imports from dotted names (modules or things in them) through first-party code."""
+        own = {root.partition(".")[0] for root in roots[:1]} | {OWN}
+        modules: dict[str, str] = {}
+        packages: set[str] = set()
+        dynamic: list[str] = []
+        pending = list(roots)
+        while pending:
+            dotted = pending.pop()
+            top = dotted.partition(".")[0]
+            if not top or top in sys.stdlib_module_names:
+                continue
+            if not _is_first_party(top, own):
+                packages.add(top)
+                continue
+            found = self.deepest(dotted)
+            for located in self._with_parents(found) if found else ():
+                if located.name in modules:
+                    continue
+                facts = self.code(located)
+                modules[located.name] = facts["digest"]
+                pending.extend(facts["imports"])
+                dynamic.extend(f"{located.name}:{line}" for line in facts["dynamic"])
+        versions = {name: version for name, version in map(self._package, packages) if version}
+        return Reach(dict(sorted(modules.items())), dict(sorted(versions.items())), tuple(sorted(dynamic)))
+
+    def _package(self, top: str) -> tuple[str, str]:
+        """Return the distribution behind an import name and its version; an upgrade replaces its files."""
+        located = self.locate(top)
+        if located is None or located.file is None:
+            return package_version(top)
+        found = self._remember(f"package:{top}", located.file, lambda: list(package_version(top)))
+        return str(found[0]), str(found[1])
+
+    def _with_parents(self, located: Located) -> list[Located]:
+        found = [located]
+        name = located.name
+        while "." in name:
+            name = name.rpartition(".")[0]
+            if parent := self.locate(name):
+                found.append(parent)
+        return found
+
+
+def _locate(name: str) -> Located | None:
+    top, *rest = name.split(".")
+    spec = _find_top(top)
+    path = top
+    for part in rest:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        path = f"{path}.{part}"
+        spec = PathFinder.find_spec(path, list(spec.submodule_search_locations))
+    if spec is None:
+        return None
+    has_source = spec.origin is not None and spec.origin.endswith(".py")
+    return Located(
+        name, Path(str(spec.origin)) if has_source else None, spec.submodule_search_locations is not None
+    )
+
+
+@cache
+def _find_top(top: str) -> ModuleSpec | None:
+    if spec := PathFinder.find_spec(top):
+        return spec
+    try:
+        return util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+
+
+@cache
+def _library_folders() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    return tuple({paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"]})
+
+
+def _is_first_party(top: str, own: set[str]) -> bool:
+    if top in own:
+        return True
+    spec = _find_top(top)
+    if spec is None:
+        return False
+    where = spec.origin or next(iter(spec.submodule_search_locations or ()), "")
+    return not (where in ("built-in", "frozen") or where.startswith(_library_folders()))
+
+
+@cache
+def package_version(top: str) -> tuple[str, str]:
+    """Return the distribution that provides a top-level import name, and its version ('' if unknown)."""
+    from importlib import metadata  # slow to import, and remembered results seldom need it
+
+    name = IMPORT_NAMES.get(top, top)
+    try:
+        return name, metadata.version(name)
+    except metadata.PackageNotFoundError:
+        pass
+    # The full table reads every installed package: only for names that differ from their package's.
+    for distribution in metadata.packages_distributions().get(top, []):
+        return distribution, metadata.version(distribution)
+    return top, ""

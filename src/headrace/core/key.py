@@ -1,0 +1,92 @@
+"""The key of a stage: everything that its outputs depend on, in one digest."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.core.code import CodeIndex
+from headrace.core.digest import KEY_FORMAT, CannotEncode, digest_value
+from headrace.core.signature import Signature
+from headrace.core.spec import StageSpec, find_targets
+from headrace.errors import ConfigError
+
+CONTEXT = "context"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`value` is the sha256 (hex) of `parts`, which are kept so that a difference can be named."""
+
+    value: str
+    parts: Mapping[str, Any]
+
+
+def make_key(
+    index: CodeIndex,
+    spec: StageSpec,
+    params: Mapping[str, Any],
+    signature: Signature,
+    inputs: Mapping[str, str],
+    seed: int,
+) -> Key:
+    """Return the key of a stage on inputs given by digest (argument -> digest).
+
+    `params` are the stage's params as they may be recorded, without secrets.
+
+    The seed counts only for a stage that takes a `context`, which is how a stage gets it; so stages
+    that draw nothing are shared between seeds. Raises `ConfigError` for a param without a digest.
+    """
+    reach = index.reach([spec.call, *spec.depends_on, *find_targets(params)])
+    parts = {
+        "format": KEY_FORMAT,
+        "call": spec.call,
+        "code": reach.modules,
+        "params": dict(params),
+        "inputs": dict(sorted(inputs.items())),
+        "returns": sorted(spec.outputs),
+        "seed": seed if CONTEXT in signature.names() else None,
+        "packages": {"python": python_version(), **reach.packages},
+    }
+    try:
+        return Key(digest_value(parts), parts)
+    except CannotEncode as error:
+        raise ConfigError.one(
+            f"stages.{spec.name}", str(error), "write it as a string, or as a node with _target_"
+        ) from error
+
+
+def python_version() -> str:
+    return ".".join(platform.python_version_tuple()[:2])
+
+
+def explain_difference(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    """Say in one line what differs between the parts of two keys, the first few things by name."""
+    changes: list[str] = []
+    for part in ("call", "params", "inputs", "code", "packages", "seed", "returns", "format"):
+        changes += _changes("" if part in ("code", "inputs") else part, before.get(part), now.get(part), part)
+    shown = "; ".join(changes[:3])
+    return shown + (f"; and {len(changes) - 3} more" if len(changes) > 3 else "")
+
+
+def _changes(path: str, before: Any, now: Any, part: str) -> Iterable[str]:
+    if before == now and type(before) is type(now):
+        return
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for name in sorted({*before, *now}):
+            yield from _changes(
+                f"{path}.{name}" if path else name, before.get(name), now.get(name), part
+            )
+    elif part == "code":
+        yield f"code of {path} changed"
+    elif part == "inputs":
+        yield f"input {path} changed"
+    else:
+        yield f"{path} {_short(before)} → {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 40 else text[:37] + "…"

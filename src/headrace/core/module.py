@@ -1,0 +1,185 @@
+"""What the source text of one module says, read from its syntax tree and never by importing it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+Facts = dict[str, Any]  # JSON, so that it can be remembered between commands
+FORMAT = 1  # raise it when the shape or meaning of the facts changes
+# Decorators that leave a signature as it is; one that is not here is imported and asked.
+TRANSPARENT = frozenset(
+    "cache lru_cache wraps validate_params deprecated no_grad inference_mode set_module doc".split()
+)
+
+
+def read_code(source: str, module: str, is_package: bool) -> Facts:
+    """Return `digest` (of the normalised tree), `imports` (dotted names) and `dynamic` (line numbers).
+
+    Comments, docstrings and formatting leave the digest as it is. `imports` holds lazy imports too,
+    and not those under `if TYPE_CHECKING:`. `dynamic` lists imports whose name is computed.
+    """
+    tree = ast.parse(source)
+    imports: dict[str, None] = {}
+    dynamic: list[int] = []
+    for node in _walk_runtime(tree):
+        if isinstance(node, ast.Import):
+            imports.update(dict.fromkeys(alias.name for alias in node.names))
+        elif isinstance(node, ast.ImportFrom):
+            package = _absolute(node, module, is_package)
+            imports.update(dict.fromkeys(f"{package}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.Call) and _is_import_call(node.func):
+            name = node.args[0] if node.args else None
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                imports[name.value.lstrip(".")] = None
+            else:
+                dynamic.append(node.lineno)
+    for node in ast.walk(tree):
+        _drop_docstring(node)
+    text = ast.dump(tree)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return {"digest": digest, "imports": list(imports), "dynamic": dynamic}
+
+
+def read_names(source: str, module: str, is_package: bool) -> Facts:
+    """Return what the module defines at top level: `functions`, `classes`, `aliases`, `stars`."""
+    functions: dict[str, Facts] = {}
+    classes: dict[str, Facts] = {}
+    aliases: dict[str, str] = {}
+    stars: list[str] = []
+    other: list[str] = []
+    for node in _top_level(ast.parse(source).body):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            functions[node.name] = _signature(node, skip_first=False)
+        elif isinstance(node, ast.ClassDef):
+            classes[node.name] = _class(node)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                aliases[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
+        elif isinstance(node, ast.ImportFrom):
+            package = _absolute(node, module, is_package)
+            for alias in node.names:
+                if alias.name == "*":
+                    stars.append(package)
+                else:
+                    aliases[alias.asname or alias.name] = f"{package}.{alias.name}"
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            other.extend(target.id for target in targets if isinstance(target, ast.Name))
+    return {"functions": functions, "classes": classes, "aliases": aliases, "stars": stars, "other": other}
+
+
+def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and _is_type_checking(child.test):
+            for rest in child.orelse:
+                yield from _walk_runtime(rest)
+        else:
+            yield from _walk_runtime(child)
+
+
+def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements of a module, looking into `if`, `try` and `with`."""
+    for node in body:
+        yield node
+        for part in ("body", "orelse", "finalbody"):
+            if isinstance(node, ast.If | ast.Try | ast.With):
+                yield from _top_level(getattr(node, part, []))
+        if isinstance(node, ast.Try):
+            for handler in node.handlers:
+                yield from _top_level(handler.body)
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    return name == "TYPE_CHECKING"
+
+
+def _is_import_call(func: ast.expr) -> bool:
+    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+    return name in ("import_module", "__import__")
+
+
+def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = module.split(".")
+    keep = len(parts) - node.level + (1 if is_package else 0)
+    return ".".join([*parts[:keep], *([node.module] if node.module else [])])
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        first = node.body[0] if node.body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            if isinstance(first.value.value, str):
+                node.body = node.body[1:]
+
+
+def _class(node: ast.ClassDef) -> Facts:
+    init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+    return {
+        "init": _signature(init, skip_first=True) if init else None,
+        "bases": [ast.unparse(base) for base in node.bases],
+        "plain": not node.decorator_list and not node.keywords,
+    }
+
+
+def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, skip_first: bool) -> Facts:
+    args = node.args
+    positional = [*args.posonlyargs, *args.args]
+    required = len(positional) - len(args.defaults)
+    params = [[a.arg, _text(a.annotation), i < required] for i, a in enumerate(positional)]
+    params += [
+        [a.arg, _text(a.annotation), default is None]
+        for a, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+    ]
+    return {
+        "params": params[1:] if skip_first else params,
+        "any": args.kwarg is not None,
+        "returns": _returned_names(node),
+        "plain": all(_decorator_name(d) in TRANSPARENT for d in node.decorator_list),
+    }
+
+
+def _decorator_name(node: ast.expr) -> str:
+    node = node.func if isinstance(node, ast.Call) else node
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _text(annotation: ast.expr | None) -> str:
+    if annotation is None:
+        return ""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        return annotation.value
+    return ast.unparse(annotation)
+
+
+def _returned_names(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str] | None:
+    """Return the keys that every `return {...}` names, or None where a return is not such a literal."""
+    names: set[str] | None = None
+    for found in _own_returns(node.body):
+        if not isinstance(found.value, ast.Dict):
+            return None
+        keys = set()
+        for key in found.value.keys:
+            if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+                return None
+            keys.add(key.value)
+        names = keys if names is None else names & keys
+    return sorted(names) if names is not None else None
+
+
+def _own_returns(body: list[ast.stmt]) -> Iterator[ast.Return]:
+    pending: list[ast.AST] = list(body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Return):
+            yield node
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            pending.extend(ast.iter_child_nodes(node))

@@ -1,0 +1,340 @@
+"""The roles that adapters play. A port says what is meant; an adapter need not inherit from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, Protocol, TypeVar, runtime_checkable
+
+T = TypeVar("T")
+
+MAIN = "main"
+
+
+# --- the lake -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One object at one ref. `digest` is `sha256:<hex>` of its bytes."""
+
+    path: str
+    digest: str
+    bytes: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CommonPrefix:
+    """What `list` yields for paths that share a prefix up to the delimiter."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit; `time` is seconds since the epoch (UTC), the first parent is the branch's own."""
+
+    id: str
+    parents: tuple[str, ...]
+    message: str
+    metadata: Mapping[str, str]
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    name: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path of a diff: what happened to it on the right side."""
+
+    path: str
+    kind: Literal["added", "removed", "changed", "conflict"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcReport:
+    """What a collection removed, or with `dry_run` would remove."""
+
+    objects: int
+    bytes: int
+    digests: tuple[str, ...]
+
+
+MergeStrategy = Literal["source-wins", "dest-wins"]
+
+
+class LakeReader(Protocol):
+    """Reading a lake. Every method is safe to repeat and to call from several threads.
+
+    A `ref` is a commit id or a unique hex prefix of one, a branch, a tag, each with any number of
+    `~N` (N-th first-parent ancestor) and `^N` (N-th parent); `branch@` means committed only.
+    Reading at a branch's name includes what is staged there. Unknown refs raise `RefNotFound`.
+    """
+
+    def resolve(self, ref: str) -> str:
+        """Return the full id of the commit that `ref` names."""
+
+    def branches(self, prefix: str = "") -> list[Branch]:
+        """Return the branches whose names start with `prefix`, by name."""
+
+    def tags(self, prefix: str = "") -> list[Branch]:
+        """Return the tags whose names start with `prefix`, by name."""
+
+    def stat(self, ref: str, path: str) -> ObjectInfo:
+        """Describe one object. Raises `ObjectNotFound`."""
+
+    def list(
+        self, ref: str, prefix: str = "", delimiter: str = "", after: str = ""
+    ) -> Iterator[ObjectInfo | CommonPrefix]:
+        """Yield objects in byte order of their paths, from the first one greater than `after`."""
+
+    def open(self, ref: str, path: str) -> BinaryIO:
+        """Open an object for reading; its sha256 is verified before the first byte is handed out.
+
+        Raises `ObjectNotFound`, and `ObjectDamaged` naming the object.
+        """
+
+    def local_path(self, ref: str, path: str) -> Path:
+        """Return a read-only local file with the object's bytes, verified. Never write to it."""
+
+    def diff(
+        self, left: str, right: str, prefix: str = "", mode: Literal["two_dot", "three_dot"] = "two_dot"
+    ) -> list[Change]:
+        """Return the paths that differ: right against left, or (three_dot) against the merge base."""
+
+    def log(self, ref: str, limit: int | None = None) -> list[Commit]:
+        """Return the commits reachable from `ref`, newest first."""
+
+
+class LakeWriter(Protocol):
+    """Writing a lake: staging belongs to a branch, and a commit makes it permanent.
+
+    Safe from several processes; a call that cannot get the lake in time raises `LakeBusy` and has
+    done nothing. Names of branches match `^\\w[-\\w]*$`; a bad one raises `InvalidName`.
+    """
+
+    def create_branch(self, name: str, source: str, exist_ok: bool = False) -> str:
+        """Create a branch at `source` and return its commit id. Raises `AlreadyExists`."""
+
+    def delete_branch(self, name: str) -> None:
+        """Delete a branch with what is staged on it. Raises `ProtectedRef` for `main`."""
+
+    def put(
+        self,
+        branch: str,
+        path: str,
+        src: Path | bytes,
+        metadata: Mapping[str, str] | None = None,
+        if_absent: bool = False,
+        consume: bool = False,
+    ) -> ObjectInfo:
+        """Stage a file or bytes. `consume` lets the lake move `src` instead of copying it.
+
+        With `if_absent` an object already there raises `AlreadyExists`.
+        """
+
+    def link(self, branch: str, path: str, src_ref: str, src_path: str) -> ObjectInfo:
+        """Stage an object that the lake already holds, without moving its bytes."""
+
+    def delete(self, branch: str, paths: Iterable[str]) -> None:
+        """Stage the removal of objects; a path that is not there is no error."""
+
+    def commit(
+        self,
+        branch: str,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        allow_empty: bool = False,
+    ) -> Commit:
+        """Commit what is staged. Raises `NoChanges` where that changes nothing."""
+
+    def reset(self, branch: str, prefix: str = "") -> None:
+        """Throw away what is staged under `prefix`."""
+
+    def merge(
+        self,
+        source: str,
+        dest: str,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        strategy: MergeStrategy | None = None,
+    ) -> Commit:
+        """Merge three-way, object by object, into branch `dest`; never a fast-forward.
+
+        Raises `UncommittedChanges` (staged changes on dest), `MergeConflict` (with its paths),
+        `NoChanges` (dest already contains source).
+        """
+
+    def revert(self, branch: str, ref: str, parent: int = 1) -> Commit:
+        """Commit the inverse of `ref` relative to its `parent`. Raises as `merge` does."""
+
+    def tag(self, name: str, ref: str) -> str:
+        """Name a commit for ever and return its id. Raises `AlreadyExists`."""
+
+    def delete_tag(self, name: str) -> None:
+        """Delete a tag. Raises `RefNotFound`."""
+
+    def gc(self, dry_run: bool = False) -> GcReport:
+        """Remove the bytes that no branch, tag, or staging area reaches any more."""
+
+
+@runtime_checkable
+class LakeStore(LakeReader, LakeWriter, Protocol):
+    """One repository of versioned objects."""
+
+
+# --- how values become files ------------------------------------------------------------------
+
+
+class Codec(Protocol):
+    """Stores values of some types as one file, or as a directory of files where `suffix` is empty.
+
+    Writing the same value twice gives the same bytes. Reading executes nothing from the file.
+    """
+
+    name: str
+    suffix: str
+
+    def accepts(self, value: object) -> bool:
+        """Tell whether this codec stores such a value; imports no library to find out."""
+
+    def write(self, value: Any, path: Path) -> None:
+        """Write to `path`, which does not exist yet."""
+
+    def read(self, path: Path, wanted: str) -> Any:
+        """Read in the type `wanted`: a qualified name such as `pandas.DataFrame`, or '' for its own.
+
+        Raises `StageError` for a type that it cannot give, naming those that it can.
+        """
+
+
+# --- schemas ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaFindings:
+    """What a checker found: tables are pandas DataFrames.
+
+    `valid` holds the rows that pass, with types coerced; `rejected` those that do not, untouched,
+    with their original index. `failures` has one row for each failure: column, check, index, value.
+    A failure that no row can answer for (a column that is missing) has no index and makes
+    `structural` non-empty.
+    """
+
+    valid: Any
+    rejected: Any
+    failures: Any
+    structural: Sequence[str] = ()
+
+
+class SchemaChecker(Protocol):
+    """Checks a table against a schema, all failures at once."""
+
+    def check(self, table: Any) -> SchemaFindings:
+        """Check every column and row. Raises nothing for bad data; `ConfigError` for a bad schema."""
+
+
+# --- what a stage may ask for -------------------------------------------------------------------
+
+
+class Context(Protocol):
+    """What a stage function gets when it has an argument named `context`."""
+
+    seed: int
+    workdir: Path  # survives an interrupted run of this very stage: put checkpoints here
+
+    def log(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log metrics of the stage's progress, such as a loss for each epoch."""
+
+    def report(self, step: int, value: float) -> None:
+        """Report an interim score, so that a search can stop a hopeless trial."""
+
+    def progress(self, description: str, total: int) -> AbstractContextManager[Callable[[str], None]]:
+        """Open a progress bar; call what it gives once a step, with a note such as `loss 0.31`."""
+
+
+# --- tracking -------------------------------------------------------------------------------------
+
+
+class Tracker(Protocol):
+    """Logs a run somewhere people look at. It never fails a run: trouble is told as a warning."""
+
+    def start(self, run_id: str, experiment: str, config: Mapping[str, Any], tags: Sequence[str]) -> None:
+        """Open the run. `config` is resolved and holds no secrets."""
+
+    def log(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log metrics, at a step where they have one."""
+
+    def attach(self, name: str, kind: str, files: Mapping[str, Path], metadata: Mapping[str, Any]) -> None:
+        """Attach small files, such as the validation report."""
+
+    def finish(self, state: str, summary: Mapping[str, Any]) -> None:
+        """Close the run with its final state and figures."""
+
+    def info(self) -> dict[str, Any]:
+        """Say where to look: `id`, and `dir` (offline) or `url` (online); {} when off."""
+
+
+# --- running ----------------------------------------------------------------------------------
+
+
+class StageFuture(Protocol):
+    """A stage that is running or has run."""
+
+    def result(self) -> dict[str, Any]:
+        """Wait, and return the stage's record. Raises what the stage raised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTask:
+    """One stage, ready to execute: how it is run, and the function that does it.
+
+    `execute()` takes nothing, returns a small JSON record, and may be called again after a failure.
+    """
+
+    name: str
+    key: str
+    retries: int
+    retry_delay_seconds: Sequence[float]
+    timeout_seconds: float | None
+    cache: bool
+    alone: bool  # no other stage can run beside it: run it in this thread
+    execute: Callable[[], dict[str, Any]]
+
+
+class Runtime(Protocol):
+    """Executes stages, with retries and timeouts, and shows what happens."""
+
+    def run(
+        self, name: str, body: Callable[[], T], parameters: Mapping[str, Any], plan_markdown: str
+    ) -> T:
+        """Run `body` as one flow run; `body` calls `submit`. Raises what `body` raises."""
+
+    def submit(self, task: StageTask) -> StageFuture:
+        """Start one stage."""
+
+    def info(self) -> dict[str, Any]:
+        """Say where to look: `flow_run_id` and `url`; {} where there is nothing."""
+
+
+class StageCache(Protocol):
+    """Remembers the record of each finished stage by its key. Damaged entries count as absent."""
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """Return the record, or None."""
+
+    def put(self, key: str, record: dict[str, Any]) -> None:
+        """Remember a record, atomically."""
+
+    def forget(self, key: str) -> None:
+        """Drop a record whose objects are gone; one that is not there is no error."""
+
+    def lock(self, key: str) -> AbstractContextManager[None]:
+        """Hold the key for one process at a time; freed when its holder dies."""

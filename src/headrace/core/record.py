@@ -1,0 +1,89 @@
+"""The record of a run, `run.json`: the truth about it, of which everything else is a view."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from headrace.core.artifact import Artifact
+
+FORMAT = 1
+
+RunState = Literal["running", "succeeded", "failed", "rejected", "interrupted"]
+StageState = Literal["running", "ran", "cached", "failed", "skipped"]
+
+
+@dataclass(slots=True, kw_only=True)
+class StageRecord:
+    """One stage of one run. `outputs` is by artifact name, `inputs` holds digests by argument."""
+
+    name: str
+    state: StageState
+    reason: str = ""
+    key: str | None = None
+    key_parts: dict[str, Any] | None = None
+    seconds: float = 0.0
+    attempts: int = 0
+    inputs: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, Artifact] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class RunRecord:
+    """See the design for each field; `started` is ISO 8601 in UTC."""
+
+    id: str
+    experiment: str
+    pipeline: str
+    command: str
+    state: RunState
+    started: str
+    seconds: float
+    seed: int
+    config: dict[str, Any]
+    git: dict[str, Any]
+    packages: dict[str, str]
+    source: dict[str, Any]
+    resume: str
+    stages: list[StageRecord] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    gate: dict[str, Any] | None = None
+    published: dict[str, Any] | None = None
+    prefect: dict[str, Any] = field(default_factory=dict)
+    wandb: dict[str, Any] = field(default_factory=dict)
+    sweep: dict[str, Any] | None = None
+    error: str | None = None
+    format: int = FORMAT
+
+    def to_json(self) -> dict[str, Any]:
+        data = asdict(self)
+        return {"format": data.pop("format"), **data}
+
+    @property
+    def branch(self) -> str:
+        return branch_of(self.id)
+
+
+def branch_of(run_id: str) -> str:
+    """Return the name of a run's branch in the lake."""
+    return f"run-{run_id}"
+
+
+class UnreadableRecord(ValueError):
+    """A record that is damaged or of a newer format."""
+
+
+def parse_record(data: Any) -> RunRecord:
+    """Rebuild a record from JSON. Raises `UnreadableRecord`."""
+    try:
+        if data["format"] > FORMAT:
+            raise UnreadableRecord(f"format {data['format']} is newer than {FORMAT}: update headrace")
+        stages = [_parse_stage(stage) for stage in data["stages"]]
+        return RunRecord(**{**data, "stages": stages})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnreadableRecord(f"not a run record: {error}") from error
+
+
+def _parse_stage(data: dict[str, Any]) -> StageRecord:
+    outputs = {name: Artifact.from_json(item) for name, item in data["outputs"].items()}
+    return StageRecord(**{**data, "outputs": outputs})

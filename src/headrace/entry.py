@@ -1,0 +1,83 @@
+"""The shell's way into a flow: compose, run a task, tell what is wrong, leave with the right exit code."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from headrace.config.compose import CANNOT_COMPOSE, VERSION_BASE, complete, compose, require_experiment
+from headrace.config.folders import project_conf
+from headrace.core.secrets import redact_overrides
+from headrace.errors import ConfigError, HeadraceError
+
+Task = Callable[[DictConfig, Sequence[str]], int]
+"""Takes the composed config and the overrides that made it; returns an exit code."""
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+def shell(config_name: str, task: Task) -> None:
+    """Run a task on the config that the command line composes, and leave the process."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    words = sys.argv[1:]
+    try:
+        if any(word.startswith(("-", "hydra")) for word in words):
+            code = _run_by_hydra(config_name, task)
+        else:
+            code = task(compose(config_name, words), words)
+    except HeadraceError as error:
+        code = tell_error(error)
+        if code == FAILED:
+            command = shlex.join(["python", "-m", f"flows.{config_name}", *redact_overrides(words)])
+            print(f"\nto try again, type:\n{command}", file=sys.stderr)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _run_by_hydra(config_name: str, task: Task) -> int:
+    """Give the command line to `hydra.main`: it knows sweeps (-m), --cfg, --info and completion.
+
+    It composes twice to find out what to do, which the plain path need not wait for.
+    """
+    debugging = "HYDRA_FULL_ERROR" in os.environ
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and leaving with 1
+    overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
+    sys.argv[1:] = complete(sys.argv[1:])
+    codes: list[int] = []
+
+    @hydra.main(version_base=VERSION_BASE, config_path=str(project_conf()), config_name=config_name)
+    def main(cfg: DictConfig) -> None:
+        try:
+            require_experiment(cfg, config_name)
+            codes.append(task(cfg, list(HydraConfig.get().overrides.task)))
+        except HeadraceError as error:
+            codes.append(tell_error(error))
+
+    try:
+        main()
+    except CANNOT_COMPOSE as error:
+        if debugging:
+            raise
+        from headrace.config.explain import find_problems
+
+        raise ConfigError(find_problems(config_name, overrides, error)) from error
+    return max(codes, default=0)
+
+
+def tell_error(error: HeadraceError) -> int:
+    """Print an error for people and return its exit code."""
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

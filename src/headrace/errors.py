@@ -1,0 +1,154 @@
+"""Every error that headrace raises on purpose: what failed, where, what was found, what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+SHOWN_AT_MOST = 20
+
+
+class HeadraceError(Exception):
+    """Base of all headrace errors; `exit_code` is what the shell sees."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a config: where, what, and what to type instead."""
+
+    where: str
+    found: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.where}: {self.found}" if self.where else self.found
+        return f"{line}\n      {self.hint}" if self.hint else line
+
+
+class ConfigError(HeadraceError):
+    """The config cannot run. Holds every problem found, not only the first."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(dict.fromkeys(problems))
+        count = len(self.problems)
+        head = "1 problem in the config" if count == 1 else f"{count} problems in the config"
+        lines = [f"  - {problem}" for problem in self.problems[:SHOWN_AT_MOST]]
+        if count > SHOWN_AT_MOST:
+            lines.append(f"  … and {count - SHOWN_AT_MOST} more")
+        super().__init__("\n".join([head, *lines]))
+
+    @classmethod
+    def one(cls, where: str, found: str, hint: str = "") -> ConfigError:
+        return cls([Problem(where, found, hint)])
+
+
+class StageError(HeadraceError):
+    """A stage cannot do its work on this data; the message names rows, columns or files."""
+
+
+class StageFailed(HeadraceError):
+    """A stage of a run failed; `stage` names it and the cause is chained."""
+
+    def __init__(self, stage: str, cause: BaseException) -> None:
+        self.stage = stage
+        what = str(cause) if isinstance(cause, HeadraceError) else f"{type(cause).__name__}: {cause}"
+        super().__init__(f"stage {stage} failed: {what}")
+
+
+class GateRejected(HeadraceError):
+    """The run works, but its gate says no: nothing is published."""
+
+    exit_code = 3
+
+
+class RunInterrupted(HeadraceError):
+    """Someone stopped the run; finished stages are kept."""
+
+    exit_code = 130
+
+
+class LakeError(HeadraceError):
+    """Something the lake refuses or cannot do."""
+
+
+class RefNotFound(LakeError):
+    """No branch, tag or commit of that name."""
+
+
+class ObjectNotFound(LakeError):
+    """The ref exists and holds no object at that path."""
+
+
+class ObjectDamaged(LakeError):
+    """An object's bytes are not the bytes that were stored; the message names it."""
+
+
+class AlreadyExists(LakeError):
+    """A branch, tag or (with `if_absent`) an object of that name is there already."""
+
+
+class InvalidName(LakeError):
+    """The name breaks the lake's rules, which the message states."""
+
+
+class NoChanges(LakeError):
+    """A commit, merge or revert that would change nothing."""
+
+
+class UncommittedChanges(LakeError):
+    """The branch has staged changes, and the operation wants none."""
+
+
+class MergeConflict(LakeError):
+    """Both sides changed the same objects; `paths` lists them."""
+
+    def __init__(self, source: str, dest: str, paths: Iterable[str]) -> None:
+        self.paths = sorted(paths)
+        shown = ", ".join(self.paths[:SHOWN_AT_MOST])
+        more = f" and {len(self.paths) - SHOWN_AT_MOST} more" if len(self.paths) > SHOWN_AT_MOST else ""
+        super().__init__(f"{source} and {dest} both changed {shown}{more}")
+
+
+class ProtectedRef(LakeError):
+    """The ref may not be deleted or moved (the default branch)."""
+
+
+class HookRejected(LakeError):
+    """A hook of the lake said no."""
+
+
+class PreconditionFailed(LakeError):
+    """The state that the caller expected is no longer there."""
+
+
+class Unsupported(LakeError):
+    """This lake cannot do that."""
+
+
+class LakeRetryableError(LakeError):
+    """Nothing was done; the same call may succeed later."""
+
+
+class LakeBusy(LakeRetryableError):
+    """Another writer holds the lake."""
+
+
+class LakeUnavailable(LakeRetryableError):
+    """The lake cannot be reached."""
+
+
+def did_you_mean(name: str, allowed: Iterable[str], command: str = "{}") -> str:
+    """Return a hint: the nearest allowed name (put into `command`), else the names that exist."""
+    names = sorted(set(allowed))
+    near = get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {command.format(near[0])}?"
+    if not names:
+        return "there are none"
+    shown = ", ".join(names[:SHOWN_AT_MOST])
+    return f"there are: {shown}" + (", …" if len(names) > SHOWN_AT_MOST else "")

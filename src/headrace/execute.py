@@ -1,0 +1,208 @@
+"""One stage, from the digests of its inputs to outputs committed in the lake."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from headrace.adapters.source_files import Sources
+from headrace.config.build import build_node
+from headrace.core.artifact import Artifact, lake_uri
+from headrace.core.digest import digest_listing
+from headrace.core.key import CONTEXT, Key
+from headrace.core.plan import StageResult
+from headrace.core.ports import Codec, Context, LakeStore, ObjectInfo
+from headrace.core.record import branch_of
+from headrace.core.signature import Signature
+from headrace.core.spec import StageSpec
+from headrace.errors import ObjectNotFound, RefNotFound, StageError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """What the stages of one run work with. `commit_lock` keeps their commits to the branch apart."""
+
+    run_id: str
+    lake: LakeStore
+    codecs: Sequence[Codec]
+    sources: Sources
+    scratch: Path
+    commit_metadata: Mapping[str, str]
+    commit_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def branch(self) -> str:
+        return branch_of(self.run_id)
+
+
+def execute_stage(
+    bench: Workbench,
+    spec: StageSpec,
+    key: Key,
+    inputs: Mapping[str, Artifact],
+    signature: Signature,
+    context: Context,
+) -> StageResult:
+    """Load the inputs (artifacts by argument), call the function, store and commit what it returns.
+
+    Raises what the function raises, and `StageError` for outputs that it did not return or that no
+    codec can store; then nothing is staged or committed.
+    """
+    started = time.perf_counter()
+    bench.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=bench.scratch, prefix=f"{spec.name}-") as folder:
+        work = Path(folder)
+        arguments = _load_inputs(bench, spec, inputs, signature, work)
+        arguments.update(build_node(spec.params))
+        if CONTEXT in signature.names():
+            arguments[CONTEXT] = context
+        returned = _import_call(spec.call)(**arguments)
+        encoded = _encode_outputs(bench.codecs, spec, returned, work)
+        del arguments, returned
+        outputs = _commit_outputs(bench, spec, key, encoded)
+    return StageResult(
+        stage=spec.name,
+        key=key.value,
+        run=bench.run_id,
+        seconds=round(time.perf_counter() - started, 4),
+        outputs=outputs,
+    )
+
+
+def load_artifact(
+    lake: LakeStore, codecs: Sequence[Codec], artifact: Artifact, wanted: str, work: Path
+) -> Any:
+    """Read an artifact in the type `wanted` (a qualified name, or '' for its own)."""
+    codec = next((codec for codec in codecs if codec.name == artifact.codec), None)
+    if codec is None:
+        names = [codec.name for codec in codecs]
+        raise StageError(f"no codec '{artifact.codec}' reads {artifact.uri}; {did_you_mean('', names)}")
+    if codec.suffix:
+        return codec.read(lake.local_path(artifact.commit, artifact.path), wanted)
+    return codec.read(_lay_out(lake, artifact, work), wanted)
+
+
+def artifact_is_there(lake: LakeStore, artifact: Artifact) -> bool:
+    """Tell whether an artifact's objects exist as they were stored, without reading their bytes."""
+    try:
+        return lake.stat(artifact.commit, artifact.path).digest == artifact.digest
+    except ObjectNotFound:
+        return digest_listing(_objects_below(lake, artifact)) == artifact.digest
+    except RefNotFound:
+        return False
+
+
+def _objects_below(lake: LakeStore, artifact: Artifact) -> list[tuple[str, str]]:
+    prefix = f"{artifact.path}/"
+    found = lake.list(artifact.commit, prefix=prefix)
+    return [(info.path[len(prefix) :], info.digest) for info in found if isinstance(info, ObjectInfo)]
+
+
+def _lay_out(lake: LakeStore, artifact: Artifact, work: Path) -> Path:
+    """Give a directory artifact a local folder of links to its verified files."""
+    root = Path(tempfile.mkdtemp(dir=work, prefix="in-"))
+    listing = _objects_below(lake, artifact)
+    if not listing:
+        raise ObjectNotFound(f"there is nothing at {artifact.uri}")
+    for name, _ in listing:
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(lake.local_path(artifact.commit, f"{artifact.path}/{name}").absolute())
+    return root
+
+
+def _load_inputs(
+    bench: Workbench, spec: StageSpec, inputs: Mapping[str, Artifact], signature: Signature, work: Path
+) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for argument, uri in spec.external_inputs().items():
+        source = bench.sources.find(uri)
+        arguments[argument] = list(source.paths) if source.is_many else source.paths[0]
+    for argument, artifact in inputs.items():
+        wanted = signature.type_of(argument)
+        arguments[argument] = load_artifact(bench.lake, bench.codecs, artifact, wanted, work)
+    return arguments
+
+
+def _import_call(call: str) -> Callable[..., Any]:
+    module, _, name = call.rpartition(".")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    codec: Codec
+    path: Path
+    artifact: str
+
+
+def _encode_outputs(
+    codecs: Sequence[Codec], spec: StageSpec, returned: Any, work: Path
+) -> dict[str, _Encoded]:
+    if not isinstance(returned, Mapping):
+        kind = type(returned).__name__
+        raise StageError(f"{spec.call} returned a {kind}; return a dict such as {{'{spec.name}': value}}")
+    encoded: dict[str, _Encoded] = {}
+    for name, artifact in spec.outputs.items():
+        if name not in returned:
+            hint = did_you_mean(name, map(str, returned), f"stages.{spec.name}.outputs.{{}}=<artifact>")
+            raise StageError(f"{spec.call} returned no '{name}'; {hint}")
+        value = returned[name]
+        codec = next((codec for codec in codecs if codec.accepts(value)), None)
+        if codec is None:
+            kind = f"{type(value).__module__}.{type(value).__qualname__}"
+            raise StageError(
+                f"output '{name}' of {spec.call} is a {kind}, which no codec stores; "
+                "return a table, an array, a dict, an estimator, a figure or a Path"
+            )
+        path = work / f"out-{name}{codec.suffix}"
+        codec.write(value, path)
+        encoded[name] = _Encoded(codec, path, artifact)
+    return encoded
+
+
+def _commit_outputs(
+    bench: Workbench, spec: StageSpec, key: Key, encoded: Mapping[str, _Encoded]
+) -> dict[str, Artifact]:
+    """Stage and commit all outputs of a stage as one commit; a failure leaves nothing staged."""
+    folder = f"runs/{bench.run_id}/{spec.name}"
+    stored: dict[str, tuple[str, str, int, str]] = {}
+    with bench.commit_lock:
+        try:
+            for name, item in encoded.items():
+                path = f"{folder}/{item.artifact}{item.codec.suffix}"
+                digest, size = _put(bench, path, item)
+                stored[name] = (digest, item.codec.name, size, path)
+            metadata = {"run": bench.run_id, "stage": spec.name, "key": key.value, **bench.commit_metadata}
+            commit = bench.lake.commit(
+                bench.branch, f"{spec.name} of run {bench.run_id}", metadata, allow_empty=True
+            )
+        except BaseException:
+            bench.lake.reset(bench.branch, folder)
+            raise
+    return {
+        name: Artifact(digest=digest, bytes=size, codec=codec, uri=lake_uri(commit.id, path))
+        for name, (digest, codec, size, path) in stored.items()
+    }
+
+
+def _put(bench: Workbench, path: str, item: _Encoded) -> tuple[str, int]:
+    """Stage one output, a file or every file of a folder; return its digest and size in bytes."""
+    if item.codec.suffix:
+        info = bench.lake.put(bench.branch, path, item.path, consume=True)
+        return info.digest, info.bytes
+    listing: list[tuple[str, str]] = []
+    size = 0
+    for file in sorted(p for p in item.path.rglob("*") if p.is_file()):
+        name = file.relative_to(item.path).as_posix()
+        info = bench.lake.put(bench.branch, f"{path}/{name}", file, consume=True)
+        listing.append((name, info.digest))
+        size += info.bytes
+    return digest_listing(listing), size

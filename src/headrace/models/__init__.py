@@ -1,0 +1,1 @@
+"""Torch models behind the scikit-learn estimator interface."""

@@ -1,0 +1,139 @@
+"""Publish: the merge of a run into `main`, the model's new version and its alias, as one step.
+
+A model's registry is one object on `main`, `models/<name>/registry.json`, so promotion is a commit:
+atomic, with history, and two that race meet in a merge conflict that the second one resolves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from headrace.core.artifact import Artifact
+from headrace.core.ports import MAIN, LakeStore, ObjectInfo
+from headrace.core.record import branch_of
+from headrace.core.spec import PublishSpec
+from headrace.errors import AlreadyExists, LakeBusy, MergeConflict, NoChanges, ObjectNotFound
+
+FORMAT = 1
+_TRIES = 20
+
+
+def registry_path(model: str) -> str:
+    return f"models/{model}/registry.json"
+
+
+def read_registry(lake: LakeStore, ref: str, model: str) -> dict[str, Any]:
+    """Return a model's registry at a ref; one without versions where the model is new."""
+    try:
+        with lake.open(ref, registry_path(model)) as file:
+            return dict(json.load(file))
+    except ObjectNotFound:
+        return {"format": FORMAT, "model": model, "versions": [], "aliases": {}}
+
+
+def find_version(registry: Mapping[str, Any], digest: str) -> dict[str, Any] | None:
+    """Return the version whose package has this digest."""
+    return next((v for v in registry["versions"] if v["digest"] == digest), None)
+
+
+def publish_run(
+    lake: LakeStore,
+    run_id: str,
+    spec: PublishSpec,
+    package: Artifact,
+    figures: Mapping[str, float],
+    record_json: bytes,
+    metadata: Mapping[str, str],
+) -> dict[str, Any]:
+    """Merge the run's branch into `main` with the package as a version behind the alias.
+
+    A package that is a version already keeps its number. Returns `commit`, `model`, `version`,
+    `alias`. Raises `MergeConflict` where `main` changed something that the run changed too; the
+    branch is left as it is.
+    """
+    branch = branch_of(run_id)
+    for _ in range(_TRIES):
+        _catch_up(lake, branch, spec)
+        registry = read_registry(lake, MAIN, spec.model)
+        version = _add_version(registry, run_id, spec, package, figures)
+        _stage(lake, branch, run_id, spec, version, package, registry, record_json)
+        message = f"publish {spec.model} version {version} from run {run_id}"
+        lake.commit(branch, message, {"run": run_id, **metadata}, allow_empty=True)
+        try:
+            merged = lake.merge(branch, MAIN, message, {"run": run_id, "model": spec.model, **metadata})
+        except MergeConflict as conflict:
+            # Another run published this model meanwhile: number the version anew on the new head.
+            if _is_ours_to_rewrite(conflict, spec):
+                continue
+            raise
+        _tag(lake, f"{spec.model}-v{version}", merged.id)
+        return {"commit": merged.id, "model": spec.model, "version": version, "alias": spec.alias}
+    raise LakeBusy(f"other runs publish {spec.model} without pause; the same command tries again")
+
+
+def _catch_up(lake: LakeStore, branch: str, spec: PublishSpec) -> None:
+    message = f"bring {branch} up to {MAIN}"
+    try:
+        lake.merge(MAIN, branch, message)
+    except NoChanges:
+        return
+    except MergeConflict as conflict:
+        if not _is_ours_to_rewrite(conflict, spec):
+            raise
+        lake.merge(MAIN, branch, message, strategy="source-wins")
+
+
+def _is_ours_to_rewrite(conflict: MergeConflict, spec: PublishSpec) -> bool:
+    return all(path.startswith(f"models/{spec.model}/") for path in conflict.paths)
+
+
+def _add_version(
+    registry: dict[str, Any],
+    run_id: str,
+    spec: PublishSpec,
+    package: Artifact,
+    figures: Mapping[str, float],
+) -> int:
+    found = find_version(registry, package.digest)
+    if found is None:
+        found = {
+            "version": 1 + max((v["version"] for v in registry["versions"]), default=0),
+            "run": run_id,
+            "digest": package.digest,
+            "bytes": package.bytes,
+            "codec": package.codec,
+            "uri": package.uri,
+            "metrics": dict(figures),
+        }
+        registry["versions"].append(found)
+    registry["aliases"][spec.alias] = found["version"]
+    return int(found["version"])
+
+
+def _stage(
+    lake: LakeStore,
+    branch: str,
+    run_id: str,
+    spec: PublishSpec,
+    version: int,
+    package: Artifact,
+    registry: Mapping[str, Any],
+    record_json: bytes,
+) -> None:
+    # The package may stand on another run's branch, which will be collected one day: link it.
+    prefix = f"{package.path}/"
+    below = [i for i in lake.list(package.commit, prefix=prefix) if isinstance(i, ObjectInfo)]
+    for info in below or [lake.stat(package.commit, package.path)]:
+        name = info.path.removeprefix(prefix) if below else package.path.rpartition("/")[2]
+        lake.link(branch, f"models/{spec.model}/{version}/{name}", package.commit, info.path)
+    lake.put(branch, registry_path(spec.model), json.dumps(registry, indent=1).encode())
+    lake.put(branch, f"runs/{run_id}/run.json", record_json)
+
+
+def _tag(lake: LakeStore, name: str, commit: str) -> None:
+    try:
+        lake.tag(name, commit)
+    except AlreadyExists:
+        return  # the version was published before, and keeps the commit that it had then

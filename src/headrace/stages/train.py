@@ -1,0 +1,100 @@
+"""Fit an estimator: scikit-learn's, or any other behind the same interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from headrace.errors import StageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from sklearn.base import BaseEstimator
+
+    from headrace.core.ports import Context
+
+
+def fit(
+    features: pd.DataFrame, target: pd.Series, estimator: BaseEstimator, context: Context
+) -> dict[str, Any]:
+    """Fit a fresh copy of the estimator, seeded by the run where it has no seed of its own.
+
+    An estimator with a method `bind` is given the context for the time of the fit, so that it can
+    show epochs and keep checkpoints.
+
+    Raises:
+        StageError: Features are not finite where the estimator wants them so, the target has one
+            class, or the loss or what was learned is not finite.
+    """
+    from sklearn.base import clone, is_classifier
+
+    labels = _labels(target)
+    model = clone(estimator)
+    _seed(model, context.seed)
+    _check_features(features, model)
+    if is_classifier(model) and len(set(labels.tolist())) < 2:
+        raise StageError(f"target {target.name} has one class, {labels[0]!r}, in all {len(labels):,} rows")
+    bind = getattr(model, "bind", None)
+    if bind:
+        bind(context)
+    try:
+        model.fit(features, labels)
+    except (ValueError, FloatingPointError) as error:
+        if "finite" in str(error) or "NaN" in str(error):
+            raise StageError(f"{type(model).__name__}: the loss is not finite: {error}") from error
+        raise
+    finally:
+        if bind:
+            bind(None)
+    _check_learned(model, features)
+    return {"estimator": model}
+
+
+def _labels(target: pd.Series) -> np.ndarray:
+    """Return labels as plain arrays: text as fixed-width unicode, which is stored without pickling."""
+    if str(target.dtype) in ("category", "str", "object", "string"):
+        values = target.to_numpy(dtype=object)
+        text = all(isinstance(value, str) for value in values)
+        return values.astype(str) if text else target.to_numpy(dtype=type(values[0]))
+    return target.to_numpy()
+
+
+def _seed(model: BaseEstimator, seed: int) -> None:
+    params = model.get_params(deep=True)
+    unset = {
+        name: seed
+        for name, value in params.items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    }
+    if unset:
+        model.set_params(**unset)
+
+
+def _check_features(features: pd.DataFrame, model: BaseEstimator) -> None:
+    import numpy as np
+    from sklearn.utils import get_tags
+
+    numbers = features.select_dtypes("number")
+    values = numbers.to_numpy()
+    bad = np.isinf(values) if get_tags(model).input_tags.allow_nan else ~np.isfinite(values)
+    counts = bad.sum(axis=0)
+    if counts.any():
+        named = ", ".join(
+            f"{name} ({count:,}, first in row {int(bad[:, at].argmax())})"
+            for at, (name, count) in enumerate(zip(numbers.columns, counts, strict=True))
+            if count
+        )
+        raise StageError(
+            f"{type(model).__name__} wants finite features; missing or infinite: {named}."
+            " Set stages.preprocess.params.impute=true"
+        )
+
+
+def _check_learned(model: BaseEstimator, features: pd.DataFrame) -> None:
+    """Refuse a model that answers NaN: scikit-learn's solvers can diverge without a word."""
+    import numpy as np
+
+    sample = features.iloc[:100]
+    answer = model.predict_proba(sample) if hasattr(model, "predict_proba") else model.predict(sample)
+    if answer.dtype.kind == "f" and not np.isfinite(answer).all():
+        raise StageError(f"{type(model).__name__} diverged: its predictions, so its loss, are not finite")

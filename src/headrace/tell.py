@@ -1,0 +1,206 @@
+"""What a run shows: progress while it goes on, and its result at the end. Progress goes to stderr."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+from headrace.context import Display
+from headrace.core.plan import Plan, State, final_runs
+from headrace.core.record import RunRecord, StageRecord
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from headrace.assemble import Prepared
+
+LINE_EVERY_SECONDS = 5.0
+MARKS = {"ran": "✓", "cached": "=", "failed": "✗", "skipped": "-", "running": "…"}
+
+
+def open_display() -> Display:
+    """Return a live display for a terminal, and plain lines for everything else."""
+    return TerminalDisplay() if sys.stderr.isatty() else LineDisplay(sys.stderr)
+
+
+class LineDisplay:
+    """One line an event, and one every few seconds of progress: reads well in a log file."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._lock = threading.Lock()
+
+    def run_started(self, record: RunRecord, stages: int) -> None:
+        self.note(f"run {record.id} of {record.experiment}: {stages} stages")
+
+    def stage_started(self, name: str, reason: str) -> None:
+        self.note(f"  … {name}: {reason}")
+
+    def stage_finished(self, stage: StageRecord) -> None:
+        self.note(finished_line(stage))
+
+    def note(self, text: str) -> None:
+        with self._lock:
+            print(text, file=self._out, flush=True)
+
+    @contextmanager
+    def progress(self, stage: str, description: str, total: int) -> Iterator[Callable[[str], None]]:
+        done, told = 0, time.monotonic()
+
+        def step(note: str) -> None:
+            nonlocal done, told
+            done += 1
+            now = time.monotonic()
+            if done in (1, total) or now - told >= LINE_EVERY_SECONDS:
+                told = now
+                self.note(f"    {stage}: {description} {done}/{total} {note}".rstrip())
+
+        yield step
+
+    def close(self) -> None:
+        return
+
+
+class TerminalDisplay:
+    """A line for each finished stage, and below them bars for what is running."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._bars: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def _live(self) -> Progress:
+        with self._lock:
+            if self._progress is None:
+                from rich.console import Console
+                from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+                from rich.progress import TimeElapsedColumn
+
+                self._progress = Progress(
+                    SpinnerColumn(),
+                    TextColumn("{task.description}"),
+                    BarColumn(bar_width=None),
+                    MofNCompleteColumn(),
+                    TimeElapsedColumn(),
+                    TextColumn("{task.fields[note]}"),
+                    console=Console(stderr=True),
+                    transient=True,
+                )
+                self._progress.start()
+            return self._progress
+
+    def run_started(self, record: RunRecord, stages: int) -> None:
+        live = self._live()
+        live.console.print(f"run [bold]{record.id}[/] of [bold]{record.experiment}[/]: {stages} stages")
+        self._bars[""] = live.add_task("stages", total=stages, note="")
+
+    def stage_started(self, name: str, reason: str) -> None:
+        live = self._live()
+        live.update(self._bars[""], note=name)
+
+    def stage_finished(self, stage: StageRecord) -> None:
+        live = self._live()
+        live.console.print(finished_line(stage), markup=False, highlight=False)
+        live.update(self._bars[""], advance=1, note="")
+
+    def note(self, text: str) -> None:
+        self._live().console.print(text, markup=False, highlight=False)
+
+    @contextmanager
+    def progress(self, stage: str, description: str, total: int) -> Iterator[Callable[[str], None]]:
+        live = self._live()
+        bar = live.add_task(f"{stage}: {description}", total=total, note="")
+        try:
+            yield lambda note: live.update(bar, advance=1, note=note)
+        finally:
+            live.remove_task(bar)
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def finished_line(stage: StageRecord) -> str:
+    """Return one line about a finished stage."""
+    took = f"{stage.seconds:.2f} s" if stage.state == "ran" else stage.reason.partition("\n")[0]
+    again = f" ({stage.attempts} attempts)" if stage.attempts > 1 else ""
+    return f"  {MARKS[stage.state]} {stage.name}: {stage.state}, {took}{again}"
+
+
+def tell_nothing_to_do(prepared: Prepared) -> None:
+    """Say that everything is there already, and where."""
+    runs = ", ".join(final_runs(prepared.job.graph, prepared.plan))
+    count = len(prepared.plan.stages)
+    print(f"nothing to do: all {count} stages of {prepared.job.experiment.name} are cached, made by run {runs}")
+    version = prepared.published()
+    if version is not None:
+        spec = prepared.job.experiment.publish
+        assert spec is not None
+        print(f"published: {spec.model} version {version['version']} by run {version['run']}")
+        current = version["aliases"].get(spec.alias)
+        if current != version["version"]:
+            print(f"           {spec.alias} is version {current}")
+    print(f"record:    {prepared.job.records.file(final_runs(prepared.job.graph, prepared.plan)[-1])}")
+
+
+def tell_plan_head(plan: Plan) -> str:
+    """Return the plan in one line."""
+    parts = [
+        f"{plan.count(state)} {word}"
+        for state, word in ((State.CACHED, "cached"), (State.RUN, "to run"), (State.MAYBE, "that may run"))
+        if plan.count(state)
+    ]
+    return "plan: " + ", ".join(parts)
+
+
+def tell_run(record: RunRecord, record_file: str) -> None:
+    """Print the end of a run: stages, metrics, gate, and where everything is."""
+    out = sys.stdout
+    _print_stages(record, out)
+    if record.metrics:
+        print("metrics   " + "  ".join(f"{k} {v:.4g}" for k, v in record.metrics.items()), file=out)
+    if record.gate is not None:
+        print(f"gate      {_gate_line(record.gate)}", file=out)
+    if record.published:
+        p = record.published
+        print(f"published {p['model']} version {p['version']}, alias {p['alias']}", file=out)
+    print(f"run       {record.id}  ({record.state}, {record.seconds:.1f} s)", file=out)
+    commit = record.published["commit"] if record.published else None
+    print(f"lake      branch {record.branch}" + (f", main at {commit[:12]}" if commit else ""), file=out)
+    print(f"record    {record_file}", file=out)
+    if record.wandb:
+        where = record.wandb.get("url") or record.wandb.get("dir")
+        print(f"W&B       {where}", file=out)
+    if record.prefect.get("url"):
+        print(f"Prefect   {record.prefect['url']}", file=out)
+    if record.error:
+        print(f"\n{record.state}: {record.error}", file=out)
+    if record.state in ("failed", "interrupted"):
+        print("\nfinished stages are kept; to resume, type:", file=out)
+        print(record.resume, file=out)
+    out.flush()
+
+
+def _print_stages(record: RunRecord, out: TextIO) -> None:
+    width = max([len(stage.name) for stage in record.stages] + [5])
+    print(f"\n{'stage':<{width}}  state    seconds  why", file=out)
+    for stage in record.stages:
+        seconds = f"{stage.seconds:7.2f}" if stage.state == "ran" else "      -"
+        reason = stage.reason.partition("\n")[0]
+        print(f"{stage.name:<{width}}  {stage.state:<7}  {seconds}  {reason}".rstrip(), file=out)
+    print(file=out)
+
+
+def _gate_line(gate: Mapping[str, Any]) -> str:
+    checks = gate.get("checks", [])
+    failed = [c for c in checks if not c["passed"]]
+    if failed:
+        return "says no: " + "; ".join(
+            f"{c['metric']} {c['found']} (wanted {c['rule']} {c['wanted']})" for c in failed
+        )
+    shown = "; ".join(f"{c['metric']} {c['found']:.4g} {c['rule']} {c['wanted']}" for c in checks)
+    return f"passed ({shown or 'no thresholds'})"
