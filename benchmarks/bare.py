@@ -1,18 +1,21 @@
 """The experiment `breast_cancer` as a plain script: the same maths, checks and files, no framework.
 
-Usage: python benchmarks/bare.py OUTPUT_FOLDER [C]
+Usage: python benchmarks/bare.py OUTPUT_FOLDER [C] [--lean]
+
+`--lean` takes the shortcut that headrace takes: skops' own lists of trusted types, for which it imports
+every module of scikit-learn and torch, are left empty. Writing does not need them.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
 import yaml
 from pandera.errors import SchemaErrors
 from pandera.io.pandas_io import deserialize_schema
@@ -27,10 +30,12 @@ from sklearn.preprocessing import StandardScaler
 
 SCHEMA = Path(__file__).parents[1] / "conf" / "schema" / "breast_cancer.yaml"
 SEED = 42
-MINIMUM = {"accuracy": 0.9}
+MINIMUM = {"accuracy": 0.95, "roc_auc": 0.98}
 
 
 def main(folder: Path, c: float) -> None:
+    import skops.io
+
     folder.mkdir(parents=True, exist_ok=True)
     raw = load()
     valid, rejected, report = validate(raw)
@@ -124,5 +129,14 @@ def save_json(value: Any, path: Path) -> None:
     path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 
+def skip_type_lists() -> None:
+    lists = types.ModuleType("skops.io._trusted_types")
+    lists.__getattr__ = lambda name: []  # type: ignore[method-assign]
+    sys.modules[lists.__name__] = lists
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 1.0)
+    arguments = [argument for argument in sys.argv[1:] if argument != "--lean"]
+    if len(arguments) < len(sys.argv) - 1:
+        skip_type_lists()
+    main(Path(arguments[0]), float(arguments[1]) if len(arguments) > 1 else 1.0)

@@ -3,13 +3,14 @@
 Usage: python benchmarks/overhead.py [--rounds 5] [--only cold,same,param,many]
 
 Both are run in turns, so that a busy machine hurts both; medians are compared. The local server is
-started before anything is timed, and stopped at the end where this script started it.
+started before anything is timed, and stopped at the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def main() -> int:
             if "many" in only:
                 bench.many_stages(options.rounds)
         finally:
-            bench.shell("-m", "headrace.cli", "server", "stop", check=False)
+            bench.stop_server()
         return bench.print_table()
 
 
@@ -64,48 +65,52 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.times = Times()
+        self.said = ""
         # Without bytecode every start takes three times as long, and the ratios say nothing.
         self.env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         self.env |= {"WANDB_MODE": "offline", "DO_NOT_TRACK": "1", "PREFECT_HOME": str(folder / "prefect")}
         self.env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         self.env.pop("PREFECT_API_URL", None)
 
-    def shell(self, *arguments: str, check: bool = True) -> float:
+    def shell(self, *arguments: str, folder: Path | None = None) -> float:
         """Run Python with these arguments and return the seconds that it took."""
+        command = [sys.executable, *arguments]
         start = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            check=False,
+            command, cwd=folder or self.folder, env=self.env, capture_output=True, text=True, check=False
         )
         seconds = time.perf_counter() - start
-        if check and done.returncode:
-            sys.exit(f"{' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         self.said = done.stdout + done.stderr
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}\n{self.said}")
         return seconds
 
     def train(self, *overrides: str) -> float:
         return self.shell("-m", "flows.train", "+experiment=breast_cancer", *overrides)
 
-    def bare(self, case: str, c: float) -> None:
-        self.times.add(
-            case, self.shell(str(ROOT / "benchmarks" / "bare.py"), str(self.folder / "bare"), str(c))
-        )
+    def bare(self, case: str, c: float, *flags: str) -> None:
+        output = self.folder / "bare"
+        shutil.rmtree(output, ignore_errors=True)
+        script = str(ROOT / "benchmarks" / "bare.py")
+        self.times.add(case, self.shell(script, str(output), str(c), *flags))
 
     def warm_up(self) -> None:
         """Start the server and read every file once."""
         self.train("seed=1")
         self.bare("warm-up", 1.0)
 
+    def stop_server(self) -> None:
+        root = self.folder / ".headrace"
+        code = "import sys; from pathlib import Path; from headrace.assemble import local_server"
+        self.shell("-c", f"{code}; local_server(Path(sys.argv[1])).stop()", str(root))
+
     def round(self, number: int, only: list[str]) -> None:
-        """Time each case once, and the bare script before and after. A new seed misses every cache."""
+        """Time each case once, and the bare script in between."""
         seed, c = f"seed={1000 + number}", 2.0 + number / 100
         self.bare("bare", c)
+        shutil.rmtree(self.folder / ".headrace" / "cache" / "stages")
         self.times.add("cold", self.train(seed))
-        self.bare("bare", c)
+        self.bare("lean", c, "--lean")
         if "same" in only:
             self.times.add("same", self.train(seed))
             if not number:
@@ -116,21 +121,20 @@ class Bench:
     def check_imports(self, seed: str) -> None:
         """Refuse to time a run with nothing to do that loads what it must not."""
         self.shell("-X", "importtime", "-m", "flows.train", "+experiment=breast_cancer", seed)
-        loaded = {
-            line.rpartition("|")[2].strip()
-            for line in self.said.splitlines()
-            if line.startswith("import time")
-        }
+        lines = [line for line in self.said.splitlines() if line.startswith("import time:")]
+        loaded = {line.rpartition("|")[2].strip() for line in lines}
         if found := loaded & set(FORBIDDEN):
-            sys.exit(f"a run with nothing to do imports {', '.join(sorted(found))}")
+            raise RuntimeError(f"a run with nothing to do imports {', '.join(sorted(found))}")
 
     def many_stages(self, rounds: int) -> None:
         """Run a chain of trivial stages, then again with nothing to do."""
-        config = write_chain(self.folder)
-        command = ("-m", "flows.train", "--config-dir", str(config), "+experiment=chain")
+        project = write_chain(self.folder / "chain")
+        shared = f"headrace_dir={self.folder / '.headrace'}"
+        command = ("-m", "flows.train", "+experiment=chain", shared)
         for number in range(min(rounds, 3)):
-            self.times.add("many", self.shell(*command, f"stages.s000.params.start={number}"))
-            self.times.add("many again", self.shell(*command, f"stages.s000.params.start={number}"))
+            start = f"stages.s000.params.start={number}"
+            self.times.add("many", self.shell(*command, start, folder=project))
+            self.times.add("many again", self.shell(*command, start, folder=project))
 
     def print_table(self) -> int:
         """Print medians against the targets, and return how many were missed."""
@@ -144,6 +148,8 @@ class Bench:
         ]
         print(f"{'case':<20}{'seconds':>9}{'figure':>9}{'target':>9}  unit")
         print(f"{'bare script':<20}{bare:>9.2f}{1:>9.2f}{'':>9}  x bare")
+        lean = self.times.median("lean")
+        print(f"{'bare script, lean':<20}{lean:>9.2f}{lean / bare:>9.2f}{'':>9}  x bare")
         missed = 0
         for label, case, unit, factor, target in rows:
             if case in self.times.seconds:
@@ -155,18 +161,19 @@ class Bench:
         return missed
 
 
-def write_chain(folder: Path) -> Path:
-    """Write an experiment of trivial stages, each adding one to what the last one made."""
-    (folder / "chain_stages.py").write_text(
+def write_chain(project: Path) -> Path:
+    """Write a project with one pipeline: each stage adds one to what the last one made."""
+    (project / "conf" / "pipeline").mkdir(parents=True)
+    (project / "conf" / "experiment").mkdir()
+    (project / "chain_stages.py").write_text(
         "from __future__ import annotations\n\n\n"
         "def begin(start: int) -> dict[str, int]:\n    return {'number': start}\n\n\n"
         "def add(number: int, step: int) -> dict[str, int]:\n    return {'number': number + step}\n"
     )
-    lines = ["# @package _global_", "stages:"]
+    lines = ["# @package _global_", "pipeline: chain", "publish: null", "stages:"]
     for at in range(STAGES):
-        call = "begin" if at == 0 else "add"
-        params = "{start: 0}" if at == 0 else "{step: 1}"
-        inputs = "{}" if at == 0 else f"{{number: n{at - 1:03}}}"
+        call, params = ("add", "{step: 1}") if at else ("begin", "{start: 0}")
+        inputs = f"{{number: n{at - 1:03}}}" if at else "{}"
         lines += [
             f"  s{at:03}:",
             f"    call: chain_stages.{call}",
@@ -174,10 +181,11 @@ def write_chain(folder: Path) -> Path:
             f"    inputs: {inputs}",
             f"    outputs: {{number: n{at:03}}}",
         ]
-    config = folder / "chain-conf"
-    (config / "experiment").mkdir(parents=True)
-    (config / "experiment" / "chain.yaml").write_text("\n".join(lines) + "\n")
-    return config
+    (project / "conf" / "pipeline" / "chain.yaml").write_text("\n".join(lines) + "\n")
+    (project / "conf" / "experiment" / "chain.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /pipeline: chain\nname: chain\n"
+    )
+    return project
 
 
 if __name__ == "__main__":

@@ -64,11 +64,14 @@ def test_an_experiment_of_the_examples_runs(experiment: str, project: Path) -> N
 
 
 def test_the_example_of_a_model_is_trained_and_published(project: Path) -> None:
-    """`model=naive_bayes` from the how-to page is what the run trains."""
+    """`model=linear_discriminant` from the how-to page is what the run trains."""
     shutil.copytree(EXAMPLES, project, dirs_exist_ok=True)
-    done = run(*train("+experiment=penguins", "model=naive_bayes"), cwd=project)
+    done = run(*train("+experiment=penguins", "model=linear_discriminant"), cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert one_record(project)["config"]["model"]["_target_"] == "sklearn.naive_bayes.GaussianNB"
+    assert (
+        one_record(project)["config"]["model"]["_target_"]
+        == "sklearn.discriminant_analysis.LinearDiscriminantAnalysis"
+    )
 
 
 def test_the_example_infers_a_schema(project: Path) -> None:

@@ -89,7 +89,7 @@ def test_the_wheel_runs_an_experiment_outside_the_checkout(installed: Path, tmp_
 
 def test_the_headrace_command_is_installed(installed: Path, tmp_path: Path) -> None:
     """`headrace` is on the path of the environment and lists its commands."""
-    assert "runs" in run(str(installed.with_name("headrace")), "--help", cwd=tmp_path)
+    assert "server" in run(str(installed.with_name("headrace")), "--help", cwd=tmp_path)
 
 
 def test_every_import_is_a_declared_dependency() -> None:

@@ -37,6 +37,7 @@ class Prepared:
     job: Job
     plan: Plan
     begin: Callable[[], None]
+    server_hint: Callable[[], str]
 
     def published(self) -> dict[str, Any] | None:
         """Return the version in the registry that holds the plan's package, or None.
@@ -103,7 +104,7 @@ def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
     )
     plan = plan_run(job.graph, external, job.make_key, job.find_result, job.before)
     remembered.save()
-    return Prepared(job=job, plan=plan, begin=runtime.begin)
+    return Prepared(job=job, plan=plan, begin=runtime.begin, server_hint=runtime.hint)
 
 
 def _digest_external(loaded: Loaded, sources: Sources) -> dict[str, str]:
@@ -167,6 +168,14 @@ class _Runtimes:
         """Start the local server where one is needed and none runs, without waiting for it."""
         if self._kind == "local":
             local_server(self._root).begin()
+
+    def hint(self) -> str:
+        """Say how to stop the server that a run may leave running; '' where there is none of ours."""
+        if self._kind != "local":
+            return ""
+        from headrace.adapters.server_prefect import configured_api_url
+
+        return "" if configured_api_url() else "this project's own server; to stop it: headrace server stop"
 
     def build(self) -> Runtime:
         if self._kind == "inline":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 import tempfile
 import threading
 import time
@@ -131,8 +131,7 @@ def _load_inputs(
 
 
 def _import_call(call: str) -> Callable[..., Any]:
-    module, _, name = call.rpartition(".")
-    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    function: Callable[..., Any] = pkgutil.resolve_name(call)
     return function
 
 

@@ -83,6 +83,9 @@ def _catch_up(lake: LakeStore, branch: str, spec: PublishSpec) -> None:
         if not _is_ours_to_rewrite(conflict, spec):
             raise
         lake.merge(MAIN, branch, message, strategy="source-wins")
+        # Files of the number that another run got first, and which its version does not have.
+        ours = lake.diff(MAIN, branch, prefix=f"models/{spec.model}/")
+        lake.delete(branch, [change.path for change in ours if change.kind == "added"])
 
 
 def _is_ours_to_rewrite(conflict: MergeConflict, spec: PublishSpec) -> bool:

@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -338,16 +339,12 @@ class _Run:
         return round(time.perf_counter() - self.started, 3)
 
 
-def _when_done(
-    future: StageFuture, name: str, done: queue.SimpleQueue[tuple[str, StageFuture]]
-) -> None:
+def _when_done(future: StageFuture, name: str, done: queue.SimpleQueue[tuple[str, StageFuture]]) -> None:
     """Put the future on the queue when it is done, waiting for it in a thread of its own."""
 
     def wait() -> None:
-        try:
+        with suppress(BaseException):  # whoever takes it from the queue asks again, and raises
             future.result()
-        except BaseException:  # noqa: BLE001  # whoever takes it from the queue asks again and raises
-            pass
         done.put((name, future))
 
     threading.Thread(target=copy_context().run, args=(wait,), daemon=True).start()

@@ -77,8 +77,14 @@ class TerminalDisplay:
         with self._lock:
             if self._progress is None:
                 from rich.console import Console
-                from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-                from rich.progress import TimeElapsedColumn
+                from rich.progress import (
+                    BarColumn,
+                    MofNCompleteColumn,
+                    Progress,
+                    SpinnerColumn,
+                    TextColumn,
+                    TimeElapsedColumn,
+                )
 
                 self._progress = Progress(
                     SpinnerColumn(),
@@ -135,7 +141,9 @@ def tell_nothing_to_do(prepared: Prepared) -> None:
     """Say that everything is there already, and where."""
     runs = ", ".join(final_runs(prepared.job.graph, prepared.plan))
     count = len(prepared.plan.stages)
-    print(f"nothing to do: all {count} stages of {prepared.job.experiment.name} are cached, made by run {runs}")
+    print(
+        f"nothing to do: all {count} stages of {prepared.job.experiment.name} are cached, made by run {runs}"
+    )
     version = prepared.published()
     if version is not None:
         spec = prepared.job.experiment.publish
@@ -157,7 +165,7 @@ def tell_plan_head(plan: Plan) -> str:
     return "plan: " + ", ".join(parts)
 
 
-def tell_run(record: RunRecord, record_file: str) -> None:
+def tell_run(record: RunRecord, record_file: str, server_hint: str = "") -> None:
     """Print the end of a run: stages, metrics, gate, and where everything is."""
     out = sys.stdout
     _print_stages(record, out)
@@ -177,6 +185,8 @@ def tell_run(record: RunRecord, record_file: str) -> None:
         print(f"W&B       {where}", file=out)
     if record.prefect.get("url"):
         print(f"Prefect   {record.prefect['url']}", file=out)
+        if server_hint:
+            print(f"          ({server_hint})", file=out)
     if record.error:
         print(f"\n{record.state}: {record.error}", file=out)
     if record.state in ("failed", "interrupted"):

@@ -54,5 +54,5 @@ def test_pickled_array_is_refused(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     (tmp_path / "a.npy").write_bytes(buffer.getvalue())
-    with pytest.raises(StageError, match="a.npy is no readable npy file"):
+    with pytest.raises(StageError, match=r"a\.npy is no readable npy file"):
         ArrayCodec().read(tmp_path / "a.npy", "")

@@ -120,7 +120,7 @@ class Stranger(BaseEstimator):  # type: ignore[misc]
 
 def test_unreviewed_type_is_refused_when_written(tmp_path: Path) -> None:
     """A type that reading would refuse is refused by name before anything is stored."""
-    with pytest.raises(StageError, match=r"Stranger.*trusted="):
+    with pytest.raises(StageError, match=r"(?s)Stranger.*trusted="):
         EstimatorCodec().write(Stranger(), tmp_path / "e")
 
 
@@ -166,13 +166,12 @@ def test_planted_call_is_not_executed(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "e" / "estimator.skops") as source:
         schema = json.loads(source.read("schema.json"))
     schema["content"]["content"]["evil"] = {
-        "__class__": "function",
-        "__module__": "builtins",
+        "__class__": "system",
+        "__module__": "os",
         "__loader__": "FunctionNode",
-        "content": {"module_path": "os", "function": "system"},
     }
     rewrite(tmp_path / "e", "schema.json", json.dumps(schema).encode())
-    with pytest.raises(StageError, match="os.system"):
+    with pytest.raises(StageError, match=r"os\.system"):
         codec.read(tmp_path / "e", "")
 
 

@@ -67,7 +67,7 @@ def test_what_json_cannot_say_is_refused(value: Any, place: str) -> None:
 def test_wanted_type_must_be_there(tmp_path: Path) -> None:
     """A list is no dict, and a truth value is no number."""
     JsonCodec().write([1], tmp_path / "v")
-    with pytest.raises(StageError, match="type list, which cannot be given as dict"):
+    with pytest.raises(StageError, match="a list, which cannot be given as dict"):
         JsonCodec().read(tmp_path / "v", "dict")
     JsonCodec().write(True, tmp_path / "b")
     with pytest.raises(StageError, match="cannot be given as int"):

@@ -70,12 +70,6 @@ class TestPolars(CodecContract):
         polars = pytest.importorskip("polars")
         return getattr(polars, request.param)({"a": [1, 2], "b": ["x", None]})
 
-    def test_bytes_are_stable(self, codec: Any, value: Any, tmp_path: Path) -> None:
-        """Writing twice gives the same bytes."""
-        for name in "ab":
-            codec.write(value, tmp_path / name)
-        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
     def same(self, left: Any, right: Any) -> bool:
         return bool(left.lazy().collect().to_dict(as_series=False) == {"a": [1, 2], "b": ["x", None]}) and (
             right["a"].tolist() == [1, 2]
@@ -148,5 +142,5 @@ def test_read_frame_can_be_changed(tmp_path: Path) -> None:
 def test_broken_file_is_named(tmp_path: Path) -> None:
     """A file that is no Parquet is named in the error."""
     (tmp_path / "t.parquet").write_bytes(b"PAR1 nothing of the kind PAR1")
-    with pytest.raises(StageError, match="t.parquet is no readable Parquet file"):
+    with pytest.raises(StageError, match=r"t\.parquet is no readable Parquet file"):
         TableCodec().read(tmp_path / "t.parquet", "")

@@ -150,6 +150,14 @@ class TestFiles:
             with pytest.raises(ObjectDamaged, match=r"a/x.*main"):
                 read(MAIN, "a/x")
 
+    def test_objects_are_sealed(self, lake: EmbeddedLake, tmp_path: Path) -> None:
+        """Every stored file has the same old time, so a write shows even within one tick of the clock."""
+        for name, size, consume in (("s", 10, False), ("l", 2_000_000, False), ("c", 10, True)):
+            file = tmp_path / name
+            file.write_bytes(name.encode() * size)
+            lake.put(MAIN, name, file, consume=consume)
+            assert lake.local_path(MAIN, name).stat().st_mtime_ns == 946_684_800_000_000_000
+
     def test_missing_file_is_damage(self, lake: EmbeddedLake) -> None:
         """An object whose file is gone is damaged, which is not the same as absent."""
         lake.put(MAIN, "x", b"water")
@@ -241,6 +249,11 @@ class TestRefs:
         with pytest.raises(RefNotFound, match="1 parents"):
             lake.revert(MAIN, MAIN, parent=2)
 
+    def test_unknown_strategy(self, lake: EmbeddedLake) -> None:
+        """A strategy that does not exist is refused, not taken for another one."""
+        with pytest.raises(Unsupported, match="source-wins"):
+            lake.merge(MAIN, MAIN, "merge", strategy="ours")  # type: ignore[arg-type]
+
     def test_revert_without_effect(self, lake: EmbeddedLake) -> None:
         """What is already undone cannot be undone again."""
         bad = commit_files(lake, MAIN, {"x": "1"})
@@ -313,7 +326,7 @@ class TestSharing:
                     commit_files(lake, name, {f"{name}/{count}": name})
                     text_at(lake, name, f"{name}/{count}")
                 lake.merge(name, MAIN, name)
-            except BaseException as failure:  # noqa: BLE001 - told by the assertion below
+            except BaseException as failure:  # told by the assertion below
                 failures.append(failure)
 
         threads = [threading.Thread(target=work, args=(f"t{count}",)) for count in range(6)]

@@ -62,7 +62,7 @@ def check_branch(lake: EmbeddedLake, branch: str, count: int) -> None:
 def test_killed_writer_loses_nothing(tmp_path: Path) -> None:
     """Killed at random moments, a writer's commits are all there, and the next writer just goes on."""
     lake = EmbeddedLake(tmp_path / "lake", busy_seconds=5)
-    moments = random.Random(20261109)  # noqa: S311 - where to kill, not a secret
+    moments = random.Random(20261109)  # where to kill
     last = -1
     for _ in range(8):
         writer = start_writer(tmp_path / "lake", "work", 100_000, tmp_path)

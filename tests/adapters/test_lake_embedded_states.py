@@ -117,6 +117,7 @@ class LakeMachine(RuleBasedStateMachine):
         dirty = self.working[dest] != self.commits[self.heads[dest]]
         ours, theirs = self.heads[dest], self.heads[source]
         bases = self._best_ancestors(ours, theirs)
+        paths: list[str] = []
         try:
             made = self.lake.merge(source, dest, "merge")
         except UncommittedChanges:
@@ -124,13 +125,15 @@ class LakeMachine(RuleBasedStateMachine):
         except NoChanges:
             assert any(self.commits[base] == self.commits[theirs] for base in bases)
         except MergeConflict as conflict:
-            assert conflict.paths in [self._merged(base, ours, theirs)[1] for base in bases]
+            paths = conflict.paths
         else:
             assert not dirty
             assert made.parents == (ours, theirs)
             files = self._files(made.id)
             assert (files, []) in [self._merged(base, ours, theirs) for base in bases]
             self._advance(dest, made.id, made.parents, files)
+        if paths:
+            assert paths in [self._merged(base, ours, theirs)[1] for base in bases]
 
     @rule(branch=branches)
     def revert(self, branch: str) -> None:

@@ -24,6 +24,12 @@ def api_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = LocalServer(tmp_path_factory.mktemp("server"))
     try:
         yield server.ensure()
+        # What Prefect still has to send, it would otherwise send to a server that is gone.
+        from prefect.events.worker import EventsWorker
+        from prefect.logging.handlers import APILogWorker
+
+        APILogWorker.drain_all()
+        EventsWorker.drain_all()
     finally:
         server.stop()
 

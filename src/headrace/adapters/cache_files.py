@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -71,7 +70,7 @@ class FileStageCache:
             "result": json.dumps(record, allow_nan=False),
         }
         self.root.mkdir(parents=True, exist_ok=True)
-        temporary = self.root / f".{key}.{uuid4().hex}.tmp"
+        temporary = self.root / f".{key}.{os.urandom(8).hex()}.tmp"
         try:
             temporary.write_text(json.dumps(outer), encoding="utf-8")
             temporary.replace(path)

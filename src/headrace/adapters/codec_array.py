@@ -22,7 +22,7 @@ class ArrayCodec:
 
         if value.dtype.hasobject:
             raise StageError(
-                f"an array of shape {value.shape} holds Python objects (dtype {value.dtype}), which are not stored.\n"
+                f"an array of shape {value.shape} and dtype {value.dtype} holds Python objects.\n"
                 "      Return .astype(str) or a number type, or a pandas DataFrame."
             )
         if isinstance(value, np.ma.MaskedArray):

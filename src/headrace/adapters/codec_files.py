@@ -25,9 +25,7 @@ class FilesCodec:
 
     def write(self, value: Path, path: Path) -> None:
         if not value.exists():
-            raise StageError(
-                f"{value} does not exist.\n      Write the files before returning their path."
-            )
+            raise StageError(f"{value} does not exist.\n      Write the files before returning their path.")
         if value.is_file():
             sources = {value.name: value}
         else:

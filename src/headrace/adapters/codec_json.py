@@ -50,17 +50,17 @@ class JsonCodec:
         if wanted == "pathlib.Path":
             return path
         try:
-            value = json.loads(path.read_text("utf-8"))
+            value: Any = json.loads(path.read_text("utf-8"))
         except ValueError as error:
             raise StageError(f"{path.name} is no readable JSON file: {error}") from error
         allowed = _WANTED.get(wanted, ())
         truth_for_number = isinstance(value, bool) and wanted in ("int", "float")
         if not isinstance(value, allowed) or truth_for_number:
             raise StageError(
-                f"{path.name} holds a value of type {type(value).__name__}, which cannot be given as {wanted}.\n"
+                f"{path.name} holds a {type(value).__name__}, which cannot be given as {wanted}.\n"
                 f"      Annotate the argument with {type(value).__name__} or pathlib.Path."
             )
-        return float(value) if wanted == "float" else value
+        return float(value) if isinstance(value, int) and wanted == "float" else value
 
 
 def _is_numpy_scalar(value: object) -> bool:
@@ -78,7 +78,7 @@ def _plain(value: Any, where: str) -> Any:
         for key in value:
             if not isinstance(key, str):
                 raise StageError(
-                    f"{where} has the key {key!r} of type {type(key).__name__}; JSON has only text for keys.\n"
+                    f"{where} has the key {key!r} of type {type(key).__name__}; JSON keys are text.\n"
                     "      Use str(key), and turn it back where it is read."
                 )
         return {str(key): _plain(item, f"{where}[{key!r}]") for key, item in value.items()}

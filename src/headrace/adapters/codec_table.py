@@ -110,7 +110,7 @@ def _from_pandas(value: Any, kind: str) -> Any:
         # Arrow appends the column to the arguments of its own message.
         detail = " ".join(str(part) for part in error.args)
         raise StageError(
-            f"a table of {value.shape[0]} rows and {value.shape[1]} columns cannot be stored as Parquet: {detail}\n"
+            f"a table of shape {value.shape} cannot be stored as Parquet: {detail}\n"
             "      Give every column one name and values of one type, such as .astype('string')."
         ) from error
     categories = _categories(value)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pandera.api.pandas.container import DataFrameSchema
 
 SCHEMA_KEYS = (
-    "schema_type version api dataframe_library columns checks index multiindex dtype coerce strict name ordered"
-    " unique report_duplicates unique_column_names add_missing_columns title description drop_invalid_rows"
-    " metadata"
+    "schema_type version api dataframe_library columns checks index multiindex dtype coerce strict name"
+    " ordered unique report_duplicates unique_column_names add_missing_columns title description"
+    " drop_invalid_rows metadata"
 ).split()
 COLUMN_KEYS = (
     "title description dtype nullable checks name unique coerce required regex default report_duplicates"
@@ -90,13 +90,18 @@ class PanderaChecker:
         named = cases["schema_context"] == "Column"
         columns = cases["column"].where(named & cases["column"].notna(), "(table)")
         failures = pd.DataFrame(
-            {"column": columns, "check": cases["check"], "index": cases["index"], "value": cases["failure_case"]}
+            {
+                "column": columns,
+                "check": cases["check"],
+                "index": cases["index"],
+                "value": cases["failure_case"],
+            }
         )
         # Checks over whole rows list a row once for each of its columns.
         return rows, failures.drop_duplicates(subset=["column", "check", "index"])
 
 
-def _structure(failure: Mapping[str, Any]) -> str:
+def _structure(failure: Mapping[Any, Any]) -> str:
     if failure["check"] == "column_in_dataframe":
         return f"column {failure['value']} is missing"
     if failure["check"] == "column_in_schema":

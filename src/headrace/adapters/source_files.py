@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -85,8 +84,9 @@ def _package_file(rest: str) -> tuple[list[Path], bool]:
 
 
 def _disk_files(rest: str) -> tuple[list[Path], bool]:
-    if glob.has_magic(rest):
-        files = sorted(Path(name) for name in glob.glob(rest, recursive=True) if Path(name).is_file())
+    if any(sign in rest for sign in "*?["):
+        root = Path("/") if rest.startswith("/") else Path()
+        files = sorted(path for path in root.glob(rest.lstrip("/")) if path.is_file())
         if not files:
             raise StageError(f"no file matches {rest}")
         return files, True

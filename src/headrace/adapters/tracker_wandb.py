@@ -7,6 +7,7 @@ which also keeps the command line, the console and the signals of the run out of
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import netrc
@@ -48,7 +49,11 @@ class WandbTracker:
     """
 
     def __init__(
-        self, project: str, entity: str | None = None, mode: str = "auto", dir: str | Path = ".headrace/wandb"
+        self,
+        project: str,
+        entity: str | None = None,
+        mode: str = "auto",
+        dir: str | Path = ".headrace/wandb",  # noqa: A002 - W&B's own word for it
     ) -> None:
         self._project = project
         self._entity = entity
@@ -153,7 +158,6 @@ class _Recorder:
         self._errors = self._spool / "stderr.txt"
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._done = threading.Event()
-        self._finished = False
         with self._errors.open("w") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", str(RECORDER)],
@@ -200,30 +204,34 @@ class _Recorder:
 
     def _write(self) -> None:
         assert self._process.stdin is not None
-        try:
+        # Where the recorder is gone, writing and closing fail; the reader says so.
+        with contextlib.suppress(OSError), self._process.stdin as stream:
             while (line := self._lines.get()) is not None:
-                self._process.stdin.write(line)
-                self._process.stdin.flush()
-            self._process.stdin.close()
-        except OSError:
-            pass  # the recorder is gone; the reader says so
+                stream.write(line)
+                stream.flush()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            report = json.loads(line)
-            if "info" in report:
-                self.info = _shown(report["info"])
-            elif "warning" in report:
-                log.warning("W&B: %s", report["warning"])
-            elif "done" in report:
-                self._finished = True
-                self._done.set()
-        if not self._finished:
-            said = self._errors.read_text("utf-8", "replace").strip().splitlines() if self._errors.exists() else []
+        finished = False
+        with self._process.stdout as stream:
+            for line in stream:
+                report = json.loads(line)
+                if "info" in report:
+                    self.info = _shown(report["info"])
+                elif "warning" in report:
+                    log.warning("W&B: %s", report["warning"])
+                elif "done" in report:
+                    finished = True
+                    self._done.set()
+        if not finished:
+            said = (
+                self._errors.read_text("utf-8", "replace").strip().splitlines()
+                if self._errors.exists()
+                else []
+            )
             log.warning("W&B: the recorder ended early, the log is incomplete. %s", said[-1] if said else "")
-        self._done.set()
         self._process.wait()
+        self._done.set()
 
 
 def _shown(info: dict[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,9 @@ def _open_run(start: dict[str, Any], reports: TextIO) -> Any:
         if start["mode"] != "online":
             raise
         _warn(reports, f"cannot go online, so the run is logged offline: {type(error).__name__}: {error}")
+        import wandb
+
+        wandb.teardown()  # else the id of the run counts as taken
         return _init(start, "offline")
 
 

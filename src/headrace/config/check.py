@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from omegaconf import MISSING
 
 from headrace.core.code import CodeIndex
 from headrace.core.key import CONTEXT
@@ -21,6 +25,9 @@ PLAIN_TYPES: dict[str, tuple[type, ...]] = {
     "None": (type(None),),
 }
 
+_MODEL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+_NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+|\.{2,}")
+
 
 def check_stage(
     index: CodeIndex, spec: StageSpec, where: str, written_at: Mapping[str, str]
@@ -32,8 +39,8 @@ def check_stage(
     try:
         signature = find_signature(index, spec.call)
     except NotCallable as error:
-        hint = error.hint.replace("did you mean ", f"did you mean {where}.call=", 1)
-        return None, [Problem(f"{where}.call", f"cannot import '{spec.call}': {error.found}", hint)]
+        found = f"cannot import '{spec.call}': {error.found}"
+        return None, [Problem(f"{where}.call", found, _at(where, "call", error))]
     problems = list(_check_arguments(spec, where, signature))
     for name, value in spec.params.items():
         problems += _check_value(signature, f"{where}.params.{name}", name, value)
@@ -49,6 +56,10 @@ def check_stage(
             if name not in signature.returns
         ]
     return signature, problems
+
+
+def _at(where: str, key: str, error: NotCallable) -> str:
+    return error.hint.replace("did you mean ", f"did you mean {where}.{key}=", 1)
 
 
 def _check_arguments(spec: StageSpec, where: str, signature: Signature) -> Iterator[Problem]:
@@ -90,7 +101,9 @@ def _check_target(index: CodeIndex, where: str, node: Mapping[str, Any]) -> Iter
     try:
         signature = find_signature(index, target)
     except NotCallable as error:
-        yield Problem(f"{where}.{TARGET}", f"cannot import '{target}': {error.found}", error.hint)
+        yield Problem(
+            f"{where}.{TARGET}", f"cannot import '{target}': {error.found}", _at(where, TARGET, error)
+        )
         return
     given = [name for name in node if not (name.startswith("_") and name.endswith("_"))]
     for name in given:
@@ -101,9 +114,30 @@ def _check_target(index: CodeIndex, where: str, node: Mapping[str, Any]) -> Iter
             yield from _check_value(signature, f"{where}.{name}", name, node[name])
 
 
+def check_adapter(index: CodeIndex, where: str, node: Any) -> Iterator[Problem]:
+    """Check a node that must be there and be built, such as the lake."""
+    if not isinstance(node, Mapping) or TARGET not in node:
+        found = "is not chosen" if not node else f"has no {TARGET}"
+        yield Problem(where, found, f"choose an option of conf/{where}/: {where}=<option>")
+    else:
+        yield from check_node(index, where, node)
+
+
+def check_model_name(where: str, name: str) -> Iterator[Problem]:
+    """Check that a model's name can be part of a tag and of a path in the lake."""
+    if name != MISSING and not _MODEL_NAME.fullmatch(name):
+        found = f"'{name}' is no name for a model: letters, digits, '_', '-' and single dots between them"
+        yield Problem(where, found, f"type: {where}={_NO_NAME.sub('-', name).strip('-') or '<name>'}")
+
+
 def _check_value(signature: Signature, where: str, name: str, value: Any) -> Iterator[Problem]:
     param = next((p for p in signature.params if p.name == name), None)
-    if param is None or (isinstance(value, Mapping) and TARGET in value):
+    if param is None or value == MISSING or (isinstance(value, Mapping) and TARGET in value):
+        return
+    if choices := _choices(param):
+        if value not in choices:
+            hint = did_you_mean(str(value), map(str, choices), f"{where}={{}}")
+            yield Problem(where, f"{value!r} is none of its choices", hint)
         return
     allowed = _plain_types(param)
     if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
@@ -122,17 +156,26 @@ def _plain_types(param: Parameter) -> tuple[type, ...]:
     return found
 
 
+def _choices(param: Parameter) -> tuple[Any, ...]:
+    """Return what `Literal["a", "b"]` lists, or () for any other annotation."""
+    first, _, rest = param.annotation.partition("[")
+    if first.rpartition(".")[2] != "Literal" or "|" in rest:
+        return ()
+    listed = ast.literal_eval(f"({rest.removesuffix(']')},)")
+    return tuple(listed)
+
+
 # Pandera's serialisation format (what its to_yaml writes), so that a typo ends before anything runs.
 SCHEMA_KEYS = (
-    "schema_type version api dataframe_library columns checks index multiindex dtype coerce strict name ordered "
-    "unique report_duplicates unique_column_names add_missing_columns title description drop_invalid_rows "
-    "metadata model"
+    "schema_type version api dataframe_library columns checks index multiindex dtype coerce strict name "
+    "ordered unique report_duplicates unique_column_names add_missing_columns title description "
+    "drop_invalid_rows metadata model"
 ).split()
 COLUMN_KEYS = (
     "title description dtype nullable checks name unique coerce required regex default report_duplicates "
     "drop_invalid_rows metadata "
-    "equal_to not_equal_to greater_than greater_than_or_equal_to less_than less_than_or_equal_to in_range isin "
-    "notin str_matches str_contains str_startswith str_endswith str_length unique_values_eq"
+    "equal_to not_equal_to greater_than greater_than_or_equal_to less_than less_than_or_equal_to in_range "
+    "isin notin str_matches str_contains str_startswith str_endswith str_length unique_values_eq"
 ).split()
 
 

@@ -11,13 +11,17 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from headrace.config.folders import project_conf
 from headrace.config.schema import StageNode
 from headrace.errors import ConfigError
 
 CANNOT_COMPOSE = (HydraException, OmegaConfBaseException)
+# While Hydra composes, a bare ValueError means that a group was given what is no option, such as null.
+COMPOSE_ERRORS = (*CANNOT_COMPOSE, ValueError, YAMLError)
 VERSION_BASE = "1.3"
+STAGE_KEYS = tuple(field.name for field in fields(StageNode))
 
 
 def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
@@ -26,7 +30,7 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
     with hydra.initialize_config_dir(version_base=VERSION_BASE, config_dir=str(project_conf())):
         try:
             cfg = hydra.compose(config_name, overrides=complete(overrides), return_hydra_config=True)
-        except CANNOT_COMPOSE as error:
+        except COMPOSE_ERRORS as error:
             from headrace.config.explain import find_problems
 
             raise ConfigError(find_problems(config_name, overrides, error)) from error
@@ -40,11 +44,10 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
 
 def complete(overrides: Sequence[str]) -> list[str]:
     """Let `stages.train.retries=2` work where the stage's YAML does not name the key."""
-    known = {field.name for field in fields(StageNode)}
 
     def is_stage_key(override: str) -> bool:
         parts = override.partition("=")[0].split(".")
-        return len(parts) == 3 and parts[0] == "stages" and parts[2] in known
+        return len(parts) == 3 and parts[0] == "stages" and parts[2] in STAGE_KEYS
 
     return [f"++{override}" if is_stage_key(override) else override for override in overrides]
 

@@ -9,8 +9,9 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
-from headrace.config.compose import CANNOT_COMPOSE, VERSION_BASE, complete, group_options
+from headrace.config.compose import COMPOSE_ERRORS, STAGE_KEYS, VERSION_BASE, complete, group_options
 from headrace.config.folders import project_conf
 from headrace.config.load import load_config
 from headrace.core.code import CodeIndex
@@ -29,7 +30,7 @@ def find_problems(config_name: str, overrides: Sequence[str], first: Exception) 
         cfg: DictConfig | None = None
         error = first
         for _ in range(_ROUNDS_AT_MOST):
-            blamed = _blame(error, good)
+            blamed = _blame(error, good) or _blame_by_trial(error, good, config_name)
             if blamed is None:
                 return [*_explain_all(bad, None), _explain(error, "", [])]
             good.remove(blamed)
@@ -37,7 +38,7 @@ def find_problems(config_name: str, overrides: Sequence[str], first: Exception) 
             try:
                 cfg = hydra.compose(config_name, overrides=complete(good))
                 break
-            except CANNOT_COMPOSE as next_error:
+            except COMPOSE_ERRORS as next_error:
                 error = next_error
         return [*_explain_all(bad, cfg), *_problems_of_rest(cfg)]
 
@@ -61,6 +62,21 @@ def _blame(error: Exception, overrides: Sequence[str]) -> str | None:
     return named_whole[0] if named_whole else None
 
 
+def _blame_by_trial(error: Exception, overrides: Sequence[str], config_name: str) -> str | None:
+    """Return the override without which the error is another one or none; for errors that name nothing."""
+    if type(error) is not ValueError:
+        return None
+    for override in overrides:
+        rest = [other for other in overrides if other != override]
+        try:
+            hydra.compose(config_name, overrides=complete(rest))
+        except COMPOSE_ERRORS as other_error:
+            if str(other_error) == str(error):
+                continue
+        return override
+    return None
+
+
 def _name(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 
@@ -76,6 +92,12 @@ def _explain(error: Exception, override: str, keys: Sequence[str]) -> Problem:
     plain = _name(override)
     if isinstance(error, MissingConfigException):
         return _explain_missing(error, name, value)
+    if isinstance(error, YAMLError):
+        return _explain_yaml(error)
+    if type(error) is ValueError and equals:
+        below = f"type: {plain}/<group>=<option>"
+        hint = did_you_mean(value, group_options(plain), f"{plain}={{}}") if group_options(plain) else below
+        return Problem(plain, f"'{value}' is none of its options", hint)
     is_composition = isinstance(error, ConfigCompositionException)
     if is_composition and equals and not isinstance(error, OverrideParseException) and plain not in keys:
         if group_options(value and plain):
@@ -83,7 +105,17 @@ def _explain(error: Exception, override: str, keys: Sequence[str]) -> Problem:
         hint = _near_key(plain, keys, value) if keys else ""
         return Problem(plain, f"there is no such key ({override})", hint)
     lines = " ".join(line.strip() for line in str(error).splitlines()[:3] if line.strip())
-    return Problem(override, lines.partition(" Config search path")[0])
+    hint = "type: key=value; quote what is special: 'key=\"a, b\"'"
+    found = lines.partition(" Config search path")[0].partition(" See https")[0]
+    return Problem(override, found, hint if isinstance(error, OverrideParseException) else "")
+
+
+def _explain_yaml(error: YAMLError) -> Problem:
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return Problem("", f"a config file is not YAML: {error}")
+    found = f"not YAML: {getattr(error, 'problem', error)}"
+    return Problem(f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}", found, "correct this line")
 
 
 def _near_key(plain: str, keys: Sequence[str], value: str) -> str:
@@ -91,6 +123,8 @@ def _near_key(plain: str, keys: Sequence[str], value: str) -> str:
     parent, dot, last = plain.rpartition(".")
     if dot and parent in keys:
         beside = [key[len(parent) + 1 :] for key in keys if key.rpartition(".")[0] == parent]
+        if parent.rpartition(".")[0] == "stages":
+            beside += STAGE_KEYS  # a stage's YAML need not name them all
         return did_you_mean(last, beside, f"{parent}.{{}}={value}")
     return did_you_mean(plain, keys, f"{{}}={value}")
 
@@ -125,7 +159,7 @@ def _problems_of_rest(cfg: DictConfig | None) -> list[Problem]:
 
 def _keys(cfg: DictConfig, prefix: str = "") -> Iterator[str]:
     for key in cfg:
-        path = f"{prefix}{key}"
+        path = f"{prefix}{key!s}"
         yield path
         node = cfg._get_node(key)
         if isinstance(node, DictConfig) and not (

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from headrace.config.check import check_node, check_schema, check_stage
+from headrace.config.check import check_adapter, check_model_name, check_schema, check_stage
+from headrace.config.resolve import find_unread, public_config, resolve
 from headrace.config.schema import PublishNode, Root, RuntimeNode, StageNode
 from headrace.core.code import CodeIndex
 from headrace.core.graph import Graph, build_graph
-from headrace.core.secrets import REDACTED, is_secret, without_secrets
 from headrace.core.signature import Signature
 from headrace.core.spec import Experiment, PublishSpec, StageSpec
 from headrace.errors import ConfigError, Problem, did_you_mean
@@ -30,22 +30,18 @@ class Loaded:
     lake: Mapping[str, Any]
     tracker: Mapping[str, Any]
     runtime_kind: str
-    max_workers: int
+    max_workers: int | None  # None: the runtime's choice
 
 
 def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
     """Check a composed config and parse it. Raises `ConfigError` with every problem."""
     raw = {str(key): cfg._get_node(key) for key in cfg}
     problems = list(_unknown_keys("", raw, [f.name for f in fields(Root)]))
-    problems += [
-        Problem(key, "has no value (???)", f"type: {key}=<value>")
-        for key in sorted(OmegaConf.missing_keys(cfg))
-    ]
-    data = _resolve(cfg, problems)
+    data = resolve(cfg, problems)
+    problems += find_unread(cfg)
     stages, signatures = _load_stages(cfg, data, index, problems)
     for name in ("lake", "tracker"):
-        if isinstance(data.get(name), Mapping):
-            problems += check_node(index, name, data[name])
+        problems += check_adapter(index, name, data.get(name))
     problems += check_schema("schema", data.get("schema"))
     publish = _load_publish(data, stages, problems)
     runtime = _load_runtime(data, problems)
@@ -53,7 +49,8 @@ def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
     try:
         graph = build_graph(stages)
     except ConfigError as error:
-        problems += error.problems
+        # What has no value is told once, where it is written, and not again by what reads it.
+        problems += [problem for problem in error.problems if MISSING not in problem.found]
     root = _load_root(data, problems)
     if problems or graph is None:
         raise ConfigError(problems)
@@ -64,7 +61,7 @@ def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
         stages=tuple(stages),
         publish=publish,
         source_ref=root["source_ref"],
-        config=_public(cfg, data),
+        config=public_config(cfg, data),
     )
     return Loaded(
         experiment=experiment,
@@ -76,41 +73,6 @@ def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
         runtime_kind=runtime.kind,
         max_workers=runtime.max_workers,
     )
-
-
-def _resolve(cfg: DictConfig, problems: list[Problem]) -> dict[str, Any]:
-    """Return the config as plain data, resolved; what cannot be resolved becomes a problem."""
-    try:
-        data = OmegaConf.to_container(cfg, resolve=True)
-        return {str(key): value for key, value in dict(data).items()}  # type: ignore[arg-type]
-    except OmegaConfBaseException:
-        pass
-    resolved: dict[str, Any] = {}
-    for path, node in _leaves(cfg, ""):
-        try:
-            value = OmegaConf.select(node, "") if isinstance(node, DictConfig) else node._dereference_node()
-            plain = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-            _assign(resolved, path, getattr(plain, "_value", lambda p=plain: p)())
-        except OmegaConfBaseException as error:
-            first = str(error).splitlines()[0]
-            problems.append(Problem(path, first, "check the name inside ${...}"))
-    return resolved
-
-
-def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, DictConfig) and not node._is_interpolation() and not node._is_missing():
-        if not node._is_none():
-            for key in node:
-                yield from _leaves(node._get_node(key), f"{path}.{key}" if path else str(key))
-            return
-    yield path, node
-
-
-def _assign(tree: dict[str, Any], path: str, value: Any) -> None:
-    *parents, last = path.split(".")
-    for parent in parents:
-        tree = tree.setdefault(parent, {})
-    tree[last] = value
 
 
 def _unknown_keys(where: str, node: Mapping[str, Any], allowed: list[str]) -> Iterator[Problem]:
@@ -149,7 +111,7 @@ def _load_stage(
     typed = _typed(StageNode, where, node, problems)
     if typed is None:
         return None
-    if typed.call == "???":
+    if typed.call == MISSING:
         problems.append(Problem(where, "has no call", did_you_mean(name, others, "stages.{}")))
         return None
     if typed.retries < 0:
@@ -174,24 +136,30 @@ def _load_stage(
 def _typed(schema: type[Any], where: str, node: Any, problems: list[Problem]) -> Any:
     """Return the node as a checked dataclass, without the keys that do not fit, which become problems."""
     if not isinstance(node, Mapping):
-        problems.append(Problem(where, f"'{node}' is not a mapping", ""))
+        problems.append(Problem(where, f"'{node}' is not a mapping", f"type: {where}.<key>=<value>"))
         return None
-    known = [f.name for f in fields(schema)]
-    unknown = list(_unknown_keys(where, node, known))
-    problems += unknown
-    fitting = {key: value for key, value in node.items() if key in known}
+    types = {f.name: str(f.type) for f in fields(schema)}
+    problems += _unknown_keys(where, node, list(types))
+    fitting = {key: value for key, value in node.items() if key in types}
     try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), fitting))
+        return _to_object(schema, fitting)
     except OmegaConfBaseException:
         pass
     for key in list(fitting):
         try:
             OmegaConf.merge(OmegaConf.structured(schema), {key: fitting[key]})
         except OmegaConfBaseException as error:
-            problems.append(Problem(f"{where}.{key}", str(error).splitlines()[0]))
+            hint = f"type: {where}.{key}=<{types[key]}>"
+            problems.append(Problem(f"{where}.{key}", str(error).splitlines()[0], hint))
             del fitting[key]
     # Go on with what fits, so that problems further down are found in the same round.
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), fitting))
+    return _to_object(schema, fitting)
+
+
+def _to_object(schema: type[Any], values: Mapping[str, Any]) -> Any:
+    """Return the checked dataclass; a mandatory value that is not there stays `???`."""
+    merged = OmegaConf.merge(OmegaConf.structured(schema), values)
+    return schema(**dict(OmegaConf.to_container(merged)))  # type: ignore[arg-type]
 
 
 def _load_publish(
@@ -209,6 +177,7 @@ def _load_publish(
         if wanted is not None and wanted not in artifacts:
             hint = did_you_mean(wanted, artifacts, f"publish.{key}={{}}")
             problems.append(Problem(f"publish.{key}", f"no stage makes '{wanted}'", hint))
+    problems += check_model_name("publish.model", typed.model)
     return PublishSpec(model=typed.model, package=typed.package, gate=typed.gate, alias=typed.alias)
 
 
@@ -222,8 +191,9 @@ def _load_runtime(data: Mapping[str, Any], problems: list[Problem]) -> RuntimeNo
     if typed.kind not in RUNTIME_KINDS:
         hint = did_you_mean(typed.kind, RUNTIME_KINDS, "runtime={}")
         problems.append(Problem("runtime.kind", f"there is no runtime '{typed.kind}'", hint))
-    if typed.max_workers < 1:
-        problems.append(Problem("runtime.max_workers", f"{typed.max_workers} is below 1"))
+    if typed.max_workers is not None and typed.max_workers < 1:
+        found = f"{typed.max_workers} is below 1"
+        problems.append(Problem("runtime.max_workers", found, "type: runtime.max_workers=null"))
     return typed
 
 
@@ -239,7 +209,7 @@ def _load_root(data: Mapping[str, Any], problems: list[Problem]) -> dict[str, An
     values = {f.name: f.default for f in fields(Root) if f.name in simple}
     for key, kind in simple.items():
         value = data.get(key, values[key])
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if value != MISSING and (not isinstance(value, kind) or isinstance(value, bool)):
             problems.append(Problem(key, f"{value!r} is not {_a(kind)}", f"type: {key}=<{kind.__name__}>"))
         values[key] = value
     return values
@@ -256,21 +226,7 @@ def _written_at(params: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for key in params:
         node = params._get_node(key)
-        text = node._value() if node is not None and node._is_interpolation() else None  # type: ignore[union-attr]
+        text = node._value() if node is not None and node._is_interpolation() else None
         if isinstance(text, str) and text.startswith("${") and ":" not in text and text.count("${") == 1:
             found[str(key)] = text[2:-1]
     return found
-
-
-def _public(cfg: DictConfig, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the resolved config without secrets: by name, and by the variable that a value came from."""
-    public = without_secrets(data)
-    for path, node in _leaves(cfg, ""):
-        text = node._value() if hasattr(node, "_value") else None
-        if isinstance(text, str) and "oc.env:" in text:
-            variable = text.split("oc.env:", 1)[1].split(",")[0].split("}")[0]
-            if is_secret(variable):
-                _assign(public, path, REDACTED)
-    return dict(public)
-
-

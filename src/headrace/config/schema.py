@@ -40,7 +40,7 @@ class RuntimeNode:
     """How stages execute, at `runtime`."""
 
     kind: str = "local"  # local, cloud or inline
-    max_workers: int = 4  # stages side by side, where the graph allows it
+    max_workers: Optional[int] = None  # noqa: UP045  # stages side by side; null: the runtime's choice
 
 
 @dataclass

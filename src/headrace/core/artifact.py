@@ -28,9 +28,7 @@ class Artifact:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Artifact:
-        return cls(
-            digest=data["digest"], bytes=data["bytes"], codec=data["codec"], uri=data["uri"]
-        )
+        return cls(digest=data["digest"], bytes=data["bytes"], codec=data["codec"], uri=data["uri"])
 
 
 def lake_uri(commit: str, path: str) -> str:

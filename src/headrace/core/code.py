@@ -47,12 +47,41 @@ class CodeIndex:
         self._remember = remember
         self._located: dict[str, Located | None] = {}
         self._code: dict[str, Facts] = {}
+        self._tops: dict[str, ModuleSpec | None] = {}
 
     def locate(self, name: str) -> Located | None:
         """Find a module without importing it or its parents; None where there is none."""
         if name not in self._located:
-            self._located[name] = _locate(name)
+            self._located[name] = self._search(name)
         return self._located[name]
+
+    def _search(self, name: str) -> Located | None:
+        path, *rest = name.split(".")
+        spec = self._top(path)
+        for part in rest:
+            if spec is None or spec.submodule_search_locations is None:
+                return None
+            path = f"{path}.{part}"
+            spec = PathFinder.find_spec(path, list(spec.submodule_search_locations))
+        if spec is None:
+            return None
+        has_source = spec.origin is not None and spec.origin.endswith(".py")
+        file = Path(str(spec.origin)) if has_source else None
+        return Located(name, file, spec.submodule_search_locations is not None)
+
+    def _top(self, top: str) -> ModuleSpec | None:
+        if top not in self._tops:
+            self._tops[top] = _find_top(top)
+        return self._tops[top]
+
+    def _is_first_party(self, top: str, own: set[str]) -> bool:
+        if top in own:
+            return True
+        spec = self._top(top)
+        if spec is None:
+            return False
+        where = spec.origin or next(iter(spec.submodule_search_locations or ()), "")
+        return not (where in ("built-in", "frozen") or where.startswith(_library_folders()))
 
     def names(self, located: Located) -> Facts:
         """Return what a module defines; see `module.read_names`."""
@@ -97,7 +126,7 @@ class CodeIndex:
             top = dotted.partition(".")[0]
             if not top or top in sys.stdlib_module_names:
                 continue
-            if not _is_first_party(top, own):
+            if not self._is_first_party(top, own):
                 packages.add(top)
                 continue
             found = self.deepest(dotted)
@@ -129,24 +158,6 @@ class CodeIndex:
         return found
 
 
-def _locate(name: str) -> Located | None:
-    top, *rest = name.split(".")
-    spec = _find_top(top)
-    path = top
-    for part in rest:
-        if spec is None or spec.submodule_search_locations is None:
-            return None
-        path = f"{path}.{part}"
-        spec = PathFinder.find_spec(path, list(spec.submodule_search_locations))
-    if spec is None:
-        return None
-    has_source = spec.origin is not None and spec.origin.endswith(".py")
-    return Located(
-        name, Path(str(spec.origin)) if has_source else None, spec.submodule_search_locations is not None
-    )
-
-
-@cache
 def _find_top(top: str) -> ModuleSpec | None:
     if spec := PathFinder.find_spec(top):
         return spec
@@ -160,16 +171,6 @@ def _find_top(top: str) -> ModuleSpec | None:
 def _library_folders() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     return tuple({paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"]})
-
-
-def _is_first_party(top: str, own: set[str]) -> bool:
-    if top in own:
-        return True
-    spec = _find_top(top)
-    if spec is None:
-        return False
-    where = spec.origin or next(iter(spec.submodule_search_locations or ()), "")
-    return not (where in ("built-in", "frozen") or where.startswith(_library_folders()))
 
 
 @cache

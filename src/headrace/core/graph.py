@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from headrace.core.spec import SCHEMES, StageSpec
 from headrace.errors import ConfigError, Problem, did_you_mean
@@ -27,10 +28,7 @@ class Graph:
 
     def is_chain(self) -> bool:
         """Tell whether no two stages could ever run side by side."""
-        return all(
-            earlier.name in self.upstream[later.name]
-            for earlier, later in zip(self.order, self.order[1:], strict=False)
-        )
+        return all(earlier.name in self.upstream[later.name] for earlier, later in pairwise(self.order))
 
 
 def build_graph(stages: Sequence[StageSpec]) -> Graph:
@@ -114,14 +112,14 @@ def _find_cycle(waiting: Mapping[str, set[str]]) -> list[str]:
     while True:
         following = min(name for name in waiting[path[-1]] if name in waiting)
         if following in path:
-            return path[path.index(following) :] + [following]
+            return [*path[path.index(following) :], following]
         path.append(following)
 
 
 def _cycle_problem(cycle: list[str], stages: Sequence[StageSpec], producer: Mapping[str, str]) -> Problem:
     inputs = {stage.name: stage.artifact_inputs().values() for stage in stages}
     steps = [cycle[0]]
-    for name, source in zip(cycle, cycle[1:], strict=False):
+    for name, source in pairwise(cycle):
         via = next(a for a in inputs[name] if producer.get(a) == source)
         steps.append(f"{source} (makes {via})")
     return Problem(

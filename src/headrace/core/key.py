@@ -76,9 +76,7 @@ def _changes(path: str, before: Any, now: Any, part: str) -> Iterable[str]:
         return
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for name in sorted({*before, *now}):
-            yield from _changes(
-                f"{path}.{name}" if path else name, before.get(name), now.get(name), part
-            )
+            yield from _changes(f"{path}.{name}" if path else name, before.get(name), now.get(name), part)
     elif part == "code":
         yield f"code of {path} changed"
     elif part == "inputs":

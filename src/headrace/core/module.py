@@ -31,11 +31,11 @@ def read_code(source: str, module: str, is_package: bool) -> Facts:
             package = _absolute(node, module, is_package)
             imports.update(dict.fromkeys(f"{package}.{alias.name}" for alias in node.names))
         elif isinstance(node, ast.Call) and _is_import_call(node.func):
-            name = node.args[0] if node.args else None
-            if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                imports[name.value.lstrip(".")] = None
-            else:
+            name = _imported_name(node, module, is_package)
+            if name is None:
                 dynamic.append(node.lineno)
+            else:
+                imports[name] = None
     for node in ast.walk(tree):
         _drop_docstring(node)
     text = ast.dump(tree)
@@ -105,20 +105,38 @@ def _is_import_call(func: ast.expr) -> bool:
     return name in ("import_module", "__import__")
 
 
+def _imported_name(call: ast.Call, module: str, is_package: bool) -> str | None:
+    """Return the module that an `import_module` call names, or None where the source does not tell."""
+    first = call.args[0] if call.args else None
+    if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
+        return None
+    name = first.value.lstrip(".")
+    level = len(first.value) - len(name)
+    if not level:
+        return name
+    anchor = ast.unparse(call.args[1]) if len(call.args) > 1 else ""
+    anchor = next((ast.unparse(k.value) for k in call.keywords if k.arg == "package"), anchor)
+    if anchor not in ("__package__", "__name__") or (anchor == "__name__" and not is_package):
+        return None
+    return _relative(name, level, module, is_package)
+
+
 def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
-    if not node.level:
-        return node.module or ""
+    return _relative(node.module or "", node.level, module, is_package) if node.level else node.module or ""
+
+
+def _relative(name: str, level: int, module: str, is_package: bool) -> str:
     parts = module.split(".")
-    keep = len(parts) - node.level + (1 if is_package else 0)
-    return ".".join([*parts[:keep], *([node.module] if node.module else [])])
+    keep = len(parts) - level + (1 if is_package else 0)
+    return ".".join([*parts[:keep], *([name] if name else [])])
 
 
 def _drop_docstring(node: ast.AST) -> None:
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         first = node.body[0] if node.body else None
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-            if isinstance(first.value.value, str):
-                node.body = node.body[1:]
+        value = first.value if isinstance(first, ast.Expr) else None
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            node.body = node.body[1:]
 
 
 def _class(node: ast.ClassDef) -> Facts:

@@ -81,10 +81,10 @@ class LakeReader(Protocol):
     def resolve(self, ref: str) -> str:
         """Return the full id of the commit that `ref` names."""
 
-    def branches(self, prefix: str = "") -> list[Branch]:
+    def branches(self, prefix: str = "") -> Sequence[Branch]:
         """Return the branches whose names start with `prefix`, by name."""
 
-    def tags(self, prefix: str = "") -> list[Branch]:
+    def tags(self, prefix: str = "") -> Sequence[Branch]:
         """Return the tags whose names start with `prefix`, by name."""
 
     def stat(self, ref: str, path: str) -> ObjectInfo:
@@ -106,10 +106,10 @@ class LakeReader(Protocol):
 
     def diff(
         self, left: str, right: str, prefix: str = "", mode: Literal["two_dot", "three_dot"] = "two_dot"
-    ) -> list[Change]:
+    ) -> Sequence[Change]:
         """Return the paths that differ: right against left, or (three_dot) against the merge base."""
 
-    def log(self, ref: str, limit: int | None = None) -> list[Commit]:
+    def log(self, ref: str, limit: int | None = None) -> Sequence[Commit]:
         """Return the commits reachable from `ref`, newest first."""
 
 
@@ -312,9 +312,7 @@ class StageTask:
 class Runtime(Protocol):
     """Executes stages, with retries and timeouts, and shows what happens."""
 
-    def run(
-        self, name: str, body: Callable[[], T], parameters: Mapping[str, Any], plan_markdown: str
-    ) -> T:
+    def run(self, name: str, body: Callable[[], T], parameters: Mapping[str, Any], plan_markdown: str) -> T:
         """Run `body` as one flow run; `body` calls `submit`. Raises what `body` raises."""
 
     def submit(self, task: StageTask) -> StageFuture:

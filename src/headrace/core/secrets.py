@@ -9,15 +9,17 @@ from typing import Any
 REDACTED = "<redacted>"
 
 _SECRET_NAME = re.compile(
-    r"(^|[._-])(password|passwd|passphrase|secret|token|credentials?|authorization"
-    r"|(api|access|private|secret)[_-]?key)$",
+    r"((^|[._-])(secret|token|credentials?|authorization|(api|access|private|secret)[_-]?key)"
+    r"|password|passwd|passphrase|pwd)$",
     re.IGNORECASE,
 )
+# `name: value` inside an override such as `vars={api_key: x}`.
+_PAIR = re.compile(r"""([\w.-]+)(\s*:\s*)("[^"]*"|'[^']*'|\{[^{}]*\}|\[[^][]*\]|[^][,{}]+)""")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether a name ends in a word for a secret: `db.password`, `WANDB_API_KEY`, not `tokenizer`."""
+    """Tell whether a name ends in a word for a secret: `PGPASSWORD`, `WANDB_API_KEY`, not `tokenizer`."""
     return _SECRET_NAME.search(name) is not None
 
 
@@ -39,10 +41,14 @@ def without_secrets(value: Any) -> Any:
 
 
 def redact_overrides(overrides: Iterable[str]) -> list[str]:
-    """Redact the values of overrides (`a.password=x`) whose names say that they are secret."""
+    """Redact the values of overrides (`a.password=x`, `a={password: x}`) with names that say secret."""
     redacted = []
     for override in overrides:
         name, equals, _ = override.partition("=")
         hide = equals and is_secret(name.lstrip("+~"))
-        redacted.append(f"{name}={REDACTED}" if hide else redact_text(override))
+        redacted.append(f"{name}={REDACTED}" if hide else redact_text(_PAIR.sub(_redact_pair, override)))
     return redacted
+
+
+def _redact_pair(pair: re.Match[str]) -> str:
+    return f"{pair[1]}{pair[2]}{REDACTED}" if is_secret(pair[1]) else pair[0]

@@ -68,9 +68,9 @@ def find_signature(index: CodeIndex, dotted: str) -> Signature:
     located = index.deepest(dotted)
     if located is None:
         top = dotted.partition(".")[0]
-        raise NotCallable(dotted, f"there is no module '{top}'", _missing_module_hint(top))
+        raise NotCallable(dotted, f"there is no module '{top}'", _missing_module_hint(top, dotted))
     rest = dotted[len(located.name) + 1 :]
-    if located.is_package and "." in rest or not rest:
+    if not rest or (located.is_package and "." in rest):
         raise _not_there(index, dotted, located.name, rest)
     return _ask(index, dotted, located.name, rest)
 
@@ -108,9 +108,7 @@ def _constructor(index: CodeIndex, names: Facts, module: str, name: str, depth: 
 def _build(facts: Facts, names: Facts, module: str) -> Signature:
     return Signature(
         params=tuple(
-            Parameter(
-                name=name, type=_qualify(text, names, module), annotation=text, required=required
-            )
+            Parameter(name=name, type=_qualify(text, names, module), annotation=text, required=required)
             for name, text, required in facts["params"]
         ),
         any_name=facts["any"],
@@ -183,5 +181,10 @@ def _contents(index: CodeIndex, module: str) -> Iterable[str]:
                 yield child.stem
 
 
-def _missing_module_hint(top: str) -> str:
+def _missing_module_hint(top: str, dotted: str) -> str:
+    from pkgutil import iter_modules
+
+    near = did_you_mean(top, (found.name for found in iter_modules()), "{}" + dotted[len(top) :])
+    if near.startswith("did you mean"):
+        return near
     return f"pip install {top}, or check the spelling"

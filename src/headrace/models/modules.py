@@ -53,5 +53,11 @@ def build_cnn(
         layers += [nn.MaxPool2d(2)]
         before = after
     flat = before * (height >> len(channels)) * (width >> len(channels))
-    head = [nn.Flatten(), nn.Linear(flat, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, n_classes)]
+    head = [
+        nn.Flatten(),
+        nn.Linear(flat, hidden),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, n_classes),
+    ]
     return nn.Sequential(*layers, *head)

@@ -48,6 +48,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
     validation_share: float
     device: str
     precision: str
+    threads: int
     random_state: int | None
     _context: Context | None = None
 
@@ -55,18 +56,18 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         """Take the context for the next `fit`, or let go of it with None."""
         self._context = context
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 - scikit-learn's own names
         """Train on a seeded share of the rows, and stop by the loss on the others."""
         import torch
 
-        X = validate_data(self, X, dtype=np.float32)
+        rows = validate_data(self, X, dtype=np.float32)
         self.classes_, numbers = np.unique(np.asarray(y), return_inverse=True)
         recipe = self._recipe()
         with torch.random.fork_rng([]):
             torch.manual_seed(recipe.seed)
-            self.module_ = self._build(X.shape[1], len(self.classes_)).to(recipe.device)
+            self.module_ = self._build(rows.shape[1], len(self.classes_)).to(recipe.device)
         learned, held = self._split(numbers)
-        x, y = (torch.from_numpy(np.ascontiguousarray(part)).to(recipe.device) for part in (X, numbers))
+        x, y = (torch.from_numpy(np.ascontiguousarray(part)).to(recipe.device) for part in (rows, numbers))
         self.history_ = train_module(
             self.module_,
             Examples(x=x[learned], y=y[learned]),
@@ -76,18 +77,18 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         )
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return the chances of each class, `(n_rows, n_classes)`, in the order of `classes_`."""
         import torch
 
         check_is_fitted(self, "module_")
-        X = validate_data(self, X, dtype=np.float32, reset=False)
-        x = torch.from_numpy(np.ascontiguousarray(X)).to(next(self.module_.parameters()).device)
+        rows = validate_data(self, X, dtype=np.float32, reset=False)
+        x = torch.from_numpy(np.ascontiguousarray(rows)).to(next(self.module_.parameters()).device)
         scores = predict_scores(self.module_, x, self.batch_size).double()
         chances: np.ndarray = scores.softmax(dim=1).cpu().numpy()
         return chances
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return the likeliest class of each row."""
         predicted: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return predicted
@@ -146,6 +147,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
             seed=self.random_state or 0,
             device=device,
             precision=settle_precision(self.precision, device),
+            threads=self.threads,
         )
 
     def _split(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -181,6 +183,7 @@ class MLP(TorchClassifier):
         validation_share: float = 0.1,
         device: str = "auto",
         precision: str = "auto",
+        threads: int = 1,
         random_state: int | None = None,
     ) -> None:
         self.hidden = hidden
@@ -193,6 +196,7 @@ class MLP(TorchClassifier):
         self.validation_share = validation_share
         self.device = device
         self.precision = precision
+        self.threads = threads
         self.random_state = random_state
 
     def _build(self, n_features: int, n_classes: int) -> torch.nn.Module:
@@ -205,17 +209,18 @@ class CNN(TorchClassifier):
     def __init__(
         self,
         image_shape: Sequence[int] = (8, 8),
-        channels: Sequence[int] = (32, 64),
-        hidden: int = 128,
+        channels: Sequence[int] = (16, 32),
+        hidden: int = 64,
         dropout: float = 0.3,
         lr: float = 0.003,
         weight_decay: float = 0.01,
         batch_size: int = 64,
-        max_epochs: int = 40,
-        patience: int = 8,
+        max_epochs: int = 30,
+        patience: int = 6,
         validation_share: float = 0.1,
         device: str = "auto",
         precision: str = "auto",
+        threads: int = 1,
         random_state: int | None = None,
     ) -> None:
         self.image_shape = image_shape
@@ -230,6 +235,7 @@ class CNN(TorchClassifier):
         self.validation_share = validation_share
         self.device = device
         self.precision = precision
+        self.threads = threads
         self.random_state = random_state
 
     def _build(self, n_features: int, n_classes: int) -> torch.nn.Module:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,11 @@ CHECKPOINT = "epoch.safetensors"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How to train. `device` and `precision` are settled: `cpu`, `cuda`; `fp32`, `bf16`, `fp16`."""
+    """How to train. `device` and `precision` are settled: `cpu`, `cuda`; `fp32`, `bf16`, `fp16`.
+
+    `threads` are those of one operation on a CPU. One is the fastest for small modules, and makes
+    results independent of the number of cores.
+    """
 
     lr: float
     weight_decay: float
@@ -33,6 +38,7 @@ class Recipe:
     seed: int
     device: str
     precision: str
+    threads: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +98,22 @@ def train_module(
         scaler.load_state_dict(progress.scale)
     devices = [torch.cuda.current_device()] if recipe.device.startswith("cuda") else []
     # The caller's own random numbers must not depend on whether a training ran.
-    with torch.random.fork_rng(devices), _bar(context, progress.epoch, recipe.max_epochs) as advance:
+    with (
+        torch.random.fork_rng(devices),
+        _threads(recipe.threads),
+        _bar(context, progress.epoch, recipe.max_epochs) as advance,
+    ):
         while progress.epoch < recipe.max_epochs and not _stalled(progress, recipe):
             entry = _epoch(module, optimizer, scaler, train, valid, recipe, progress.epoch)
             progress.epoch += 1
             progress.history.append(entry)
             progress.scale = scaler.state_dict()
             if entry["valid_loss"] < progress.best_loss:
-                progress.best_loss, progress.best_epoch, best = entry["valid_loss"], progress.epoch, _copy(module)
+                progress.best_loss, progress.best_epoch, best = (
+                    entry["valid_loss"],
+                    progress.epoch,
+                    _copy(module),
+                )
             if path:
                 save_checkpoint(path, fingerprint, progress, module, best, optimizer)
             _tell(context, progress.epoch, entry)
@@ -167,6 +181,18 @@ def _autocast(recipe: Recipe) -> AbstractContextManager[Any]:
         return nullcontext()
     dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float16
     return torch.autocast(recipe.device.partition(":")[0], dtype=dtype)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _stalled(progress: Progress, recipe: Recipe) -> bool:

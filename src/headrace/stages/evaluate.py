@@ -23,10 +23,13 @@ def classification(estimator: BaseEstimator, features: pd.DataFrame, target: pd.
     from sklearn import metrics as score
 
     classes = estimator.classes_
-    labels = target.to_numpy().astype(classes.dtype)
+    # Not to the width of `classes.dtype`: that would cut a longer label short.
+    labels = target.to_numpy(dtype=object).astype(str) if classes.dtype.kind == "U" else target.to_numpy()
     unseen = sorted({str(label) for label in set(labels.tolist()) - set(classes.tolist())})
     if unseen:
-        raise StageError(f"target {target.name}: test rows have classes training never saw: {', '.join(unseen)}")
+        raise StageError(
+            f"target {target.name}: test rows have classes training never saw: {', '.join(unseen)}"
+        )
     predicted = estimator.predict(features)
     table = pd.DataFrame({"target": labels, "predicted": predicted})
     metrics = {

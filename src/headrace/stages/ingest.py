@@ -144,11 +144,11 @@ def _csv(path: Path, columns: list[str] | None) -> pd.DataFrame:
     import pandas as pd
 
     _files(path)
+    if path.stat().st_size == 0:
+        raise StageError(f"{path} is empty: no header, no rows")
     try:
         # pyarrow's reader takes a third of the time and memory of pandas' own on 300,000 rows.
         return pd.read_csv(path, engine="pyarrow", usecols=columns)
-    except pd.errors.EmptyDataError:
-        raise StageError(f"{path} is empty: no header, no rows") from None
     except (ValueError, KeyError) as error:
         raise StageError(f"{path} cannot be read as CSV: {error}") from error
 
@@ -191,7 +191,8 @@ def _finish(
         table = table.iloc[np.linspace(0, len(table) - 1, rows).astype(int)].reset_index(drop=True)
     for name, expression in (derive or {}).items():
         try:
-            table = table.assign(**{name: table.eval(expression)})
+            derived: Any = table.eval(expression)
+            table = table.assign(**{name: derived})
         except Exception as error:
             raise StageError(f"dataset.derive.{name}: `{expression}` fails: {error}") from error
     _require(table, [target], where)

@@ -43,7 +43,9 @@ def split_randomly(
             valid, test_size=test_size, random_state=context.seed, stratify=stratify
         )
     except ValueError as error:
-        raise StageError(f"{len(valid):,} rows cannot be split with test_size {test_size}: {error}") from error
+        raise StageError(
+            f"{len(valid):,} rows cannot be split with test_size {test_size}: {error}"
+        ) from error
     return {"train": train.reset_index(drop=True), "test": test.reset_index(drop=True)}
 
 

@@ -33,7 +33,9 @@ def fit(
     _seed(model, context.seed)
     _check_features(features, model)
     if is_classifier(model) and len(set(labels.tolist())) < 2:
-        raise StageError(f"target {target.name} has one class, {labels[0]!r}, in all {len(labels):,} rows")
+        raise StageError(
+            f"target {target.name} has one class, {labels.tolist()[0]!r}, in all {len(labels):,} rows"
+        )
     bind = getattr(model, "bind", None)
     if bind:
         bind(context)
@@ -86,7 +88,7 @@ def _check_features(features: pd.DataFrame, model: BaseEstimator) -> None:
         )
         raise StageError(
             f"{type(model).__name__} wants finite features; missing or infinite: {named}."
-            " Set stages.preprocess.params.impute=true"
+            " Fill missing ones with stages/preprocess=tabular"
         )
 
 

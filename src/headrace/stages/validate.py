@@ -93,7 +93,7 @@ def _plain(value: Any) -> str | int | float | bool | None:
 
 def _with_reasons(found: SchemaFindings) -> pd.DataFrame:
     """Give each rejected row the number it had in `raw` and the checks that it failed."""
-    rejected = found.rejected.copy()
+    rejected: pd.DataFrame = found.rejected.copy()
     if rejected.empty:
         return rejected
     reasons = found.failures["column"].astype(str) + ": " + found.failures["check"].astype(str)

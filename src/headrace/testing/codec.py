@@ -26,13 +26,11 @@ class CodecContract:
         assert not codec.accepts(type(value))
 
     def test_bytes_are_stable(self, codec: Codec, value: Any, tmp_path: Path) -> None:
-        """Writing a value twice gives the same bytes, and so does writing what was read."""
-        first, second, third = (tmp_path / f"{name}{codec.suffix}" for name in "abc")
+        """Writing a value twice gives the same bytes."""
+        first, second = (tmp_path / f"{name}{codec.suffix}" for name in "ab")
         codec.write(value, first)
         codec.write(value, second)
         assert digest_of(first) == digest_of(second)
-        codec.write(codec.read(first, ""), third)
-        assert digest_of(first) == digest_of(third)
 
     def test_round_trip(self, codec: Codec, value: Any, tmp_path: Path) -> None:
         """What is read equals what was written."""

@@ -315,7 +315,9 @@ class RefContract(LakeFixture):
         assert lake.resolve(f"{MAIN}@") == merged
         assert lake.resolve(f"{MAIN}~1") == lake.resolve(f"{MAIN}^1") == lake.resolve(f"{MAIN}^") == second
         assert lake.resolve(f"{MAIN}^2") == side
-        assert lake.resolve(f"{MAIN}~2") == lake.resolve(f"{MAIN}^2~1") == lake.resolve(f"{merged}^2^") == first
+        assert (
+            lake.resolve(f"{MAIN}~2") == lake.resolve(f"{MAIN}^2~1") == lake.resolve(f"{merged}^2^") == first
+        )
         assert lake.resolve(merged[:20]) == merged
 
     @pytest.mark.parametrize("ref", ["nope", "main~99", "main^2", "0" * 64, "main~x", ""])

@@ -103,8 +103,8 @@ def _refuse_untrusted(found: Sequence[str], trusted: Sequence[str], where: str) 
     if unknown:
         raise StageError(
             f"{where} contains types that are not restored from a lake: {', '.join(unknown[:20])}.\n"
-            "      Use an estimator of scikit-learn (neighbours: algorithm='brute'), or review what restoring\n"
-            "      these types does and name them in EstimatorCodec(trusted=[...])."
+            "      Use an estimator of scikit-learn (neighbours: algorithm='brute'), or review what\n"
+            "      restoring these types does and name them in EstimatorCodec(trusted=[...])."
         )
 
 
@@ -160,7 +160,7 @@ def _warn_of_versions(written_with: Mapping[str, str], file: Path) -> None:
     then = str(written_with.get(name, here[name]))
     if then.split(".")[:2] != here[name].split(".")[:2]:
         log.warning(
-            "%s was written with %s %s and is read with %s: predictions may differ. Train again, or install it.",
+            "%s was written with %s %s and is read with %s: predictions may differ. Train again.",
             file.parent.name, name, then, here[name],
         )  # fmt: skip
 

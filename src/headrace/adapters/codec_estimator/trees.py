@@ -23,7 +23,9 @@ def check_trees(estimator: Any, file: Path) -> None:
     """
     for owner, tree in _trees(estimator, None, set()):
         limit = getattr(owner, "n_features_in_", None)
-        problem = _problem_of_tree(tree, limit) if _name(tree) == _TREE else _problem_of_predictor(tree, limit)
+        problem = (
+            _problem_of_tree(tree, limit) if _name(tree) == _TREE else _problem_of_predictor(tree, limit)
+        )
         if problem:
             raise StageError(f"{file} holds a damaged tree: {problem}.\n      Train the model again.")
 
@@ -34,7 +36,9 @@ def clean_nodes(data: bytes) -> bytes:
     Padding, and at a leaf the side that missing values would go to, are never set by scikit-learn.
     Every other file is returned as it is.
     """
-    if not data.startswith(b"\x93NUMPY") or (b"'descr': {" not in data[:160] and b"'descr': [" not in data[:160]):
+    if not data.startswith(b"\x93NUMPY") or (
+        b"'descr': {" not in data[:160] and b"'descr': [" not in data[:160]
+    ):
         return data
     import numpy as np
 

@@ -71,9 +71,9 @@ class History:
         if found is None:
             with self._database.read() as connection:
                 found = self._load(connection, commit)
-            if len(self._cache) >= CACHED_COMMITS:
-                self._cache.pop(next(iter(self._cache)), None)
-            self._cache[commit] = found
+                if len(self._cache) >= CACHED_COMMITS:
+                    del self._cache[next(iter(self._cache))]
+                self._cache[commit] = found
         return found
 
     def view(self, ref: str) -> View:

@@ -5,7 +5,7 @@ whatever size, therefore shows in `stat`, which a clock's granularity would othe
 """
 
 # A `Path` costs as much to build as the system call on it, and staging makes thousands of calls.
-# ruff: noqa: PTH
+# ruff: noqa: PTH103, PTH108, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ SMALL = 1 << 20  # read at once, and not written again if it is there
 LEFTOVER_SECONDS = 3600  # a temporary file untouched for so long belongs to a killed process
 MANY_FILES = 16  # from here one sync of the file system beats one for each file
 FICLONE = 0x40049409
+REPAIR = "put the same bytes again (rerun what made them with cache: false) to repair it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,9 @@ class ObjectFiles:
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 os.replace(incoming.file, target)
         signature = self.signature(incoming.digest)
-        return signature if signature and _is_sealed(signature, incoming.bytes) else None
+        if incoming.file is None and not (signature and _is_sealed(signature, incoming.bytes)):
+            return None
+        return signature
 
     def discard(self, incoming: Incoming) -> None:
         """Drop a temporary file that was not placed; the caller's own file stays."""
@@ -112,15 +115,14 @@ class ObjectFiles:
     def verify(self, digest: str, where: str) -> Signature:
         """Hash the stored bytes. Raises `ObjectDamaged`, which tells `where` they are needed."""
         path = self.path(digest)
-        advice = "put the same bytes again (rerun what made them with cache: false) to repair it"
         try:
             with path.open("rb") as file:
                 before = os.fstat(file.fileno())
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
-            raise ObjectDamaged(f"{where}: its bytes are missing ({path}); {advice}") from None
+            raise ObjectDamaged(f"{where}: its bytes are missing ({path}); {REPAIR}") from None
         if found != digest:
-            raise ObjectDamaged(f"{where}: {path} has sha256 {found}, stored was {digest}; {advice}")
+            raise ObjectDamaged(f"{where}: {path} has sha256 {found}, stored was {digest}; {REPAIR}")
         return before.st_size, before.st_ino, before.st_mtime_ns
 
     def sync(self, digests: Iterable[str]) -> None:
@@ -131,7 +133,10 @@ class ObjectFiles:
         if len(paths) >= MANY_FILES and _sync_file_system(self._objects):
             return
         for path in [*paths, *sorted({path.parent for path in paths}), self._objects]:
-            fd = os.open(path, os.O_RDONLY)
+            try:
+                fd = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                raise ObjectDamaged(f"staged bytes are missing ({path}); {REPAIR}") from None
             try:
                 os.fsync(fd)
             finally:

@@ -27,6 +27,7 @@ from headrace.errors import (
     ProtectedRef,
     RefNotFound,
     UncommittedChanges,
+    Unsupported,
     did_you_mean,
 )
 
@@ -151,6 +152,8 @@ class EmbeddedLake(EmbeddedReader):
     ) -> Commit:
         """As the port says. What is staged on the source stays there: commits are merged."""
         stored = checked_metadata(metadata)
+        if strategy not in (None, "source-wins", "dest-wins"):
+            raise Unsupported(f"no merge strategy {strategy!r}: write 'source-wins' or 'dest-wins'")
         with self._database.write(durable=True):
             head = self._clean_head(dest)
             theirs = self._history.view(source).row

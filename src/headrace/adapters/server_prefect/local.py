@@ -84,7 +84,8 @@ class LocalServer:
         self.log = self.root / "server.log"
         self._state_file = self.root / "server.json"
         self._ready_seconds = ready_seconds
-        self._ready = False
+        self._ready_pid: int | None = None
+        self._started_pid: int | None = None
 
     def begin(self) -> None:
         """Start the server where none is running, without waiting for it."""
@@ -102,16 +103,16 @@ class LocalServer:
         """
         if configured := configured_api_url():
             return configured
-        state = self._alive()
-        if state is None:
+        for _ in range(2):
             self.begin()
             state = self._alive()
-        if state is None:
-            raise ServerError.not_ready("ended as soon as it was started", self.log)
-        if not self._ready:
-            self._wait(state)
-            self._ready = True
-        return _api_url(state)
+            if state is not None and (state["pid"] == self._ready_pid or self._wait(state)):
+                self._ready_pid = state["pid"]
+                return _api_url(state)
+            if state is None or state["pid"] == self._started_pid:
+                break
+            # Somebody else's start, or a server that was just being killed: one try of our own.
+        raise ServerError.not_ready("ended before it was ready", self.log)
 
     def ensure(self) -> str:
         self.begin()
@@ -139,7 +140,7 @@ class LocalServer:
             if state is not None:
                 end(state)
             self._state_file.unlink(missing_ok=True)
-            self._ready = False
+            self._ready_pid = None
         return state is not None
 
     def _start(self) -> None:
@@ -151,6 +152,7 @@ class LocalServer:
             os.set_inheritable(listener.fileno(), True)
             pid = self._spawn(listener.fileno(), port)
         state = {"pid": pid, "port": port, "started": process_start(pid)}
+        self._started_pid = pid
         temporary = self._state_file.with_suffix(".tmp")
         temporary.write_text(json.dumps(state))
         temporary.replace(self._state_file)
@@ -184,14 +186,16 @@ class LocalServer:
             "DO_NOT_TRACK": "1",
         }
 
-    def _wait(self, state: dict[str, Any]) -> None:
+    def _wait(self, state: dict[str, Any]) -> bool:
+        """Wait until the server answers; returns False where its process ends first."""
         deadline = time.monotonic() + self._ready_seconds
         while not _healthy(state["port"], timeout=1.0):
             if not is_running(state):
-                raise ServerError.not_ready("ended before it was ready", self.log)
+                return False
             if time.monotonic() > deadline:
                 raise ServerError.not_ready(f"was not ready after {self._ready_seconds:g} s", self.log)
             time.sleep(POLL_SECONDS)
+        return True
 
     def _alive(self) -> dict[str, Any] | None:
         try:

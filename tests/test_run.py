@@ -1,0 +1,290 @@
+"""One run, from its branch to publish, on small pipelines of a project of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from headrace.assemble import Prepared, prepare
+from headrace.config.compose import compose
+from headrace.core.plan import State
+from headrace.core.ports import MAIN
+from headrace.core.record import RunRecord
+from headrace.errors import StageFailed
+from headrace.publish import read_registry
+from headrace.run import run_job
+from headrace.tell import LineDisplay
+
+CODE = """
+import json
+from pathlib import Path
+import toy_helper
+
+CALLS = []
+
+def load(source: Path):
+    CALLS.append("load")
+    return {"rows": [int(x) for x in source.read_text().split()]}
+
+def double(rows: list, factor: int = 2):
+    CALLS.append("double")
+    return {"doubled": [toy_helper.scale(x, factor) for x in rows]}
+
+def count(rows: list):
+    CALLS.append("count")
+    return {"count": {"n": len(rows)}}
+
+def judge(doubled: list, count: dict, limit: int = 100):
+    CALLS.append("judge")
+    total = sum(doubled)
+    check = {"metric": "total", "rule": "max", "wanted": limit, "found": total, "passed": total <= limit}
+    return {"gate": {"passed": check["passed"], "checks": [check]}, "metrics": {"total": total}}
+
+def pack(doubled: list, gate: dict):
+    CALLS.append("pack")
+    return {"model": {"weights": doubled}}
+"""
+CONF = """
+# @package _global_
+defaults:
+  - override /lake: embedded
+  - override /tracker: none
+  - override /runtime: inline
+name: toy
+stages:
+  load: {call: toy_stages.load, inputs: {source: "file:data.txt"}, outputs: {rows: rows}}
+  double: {call: toy_stages.double, params: {factor: 2}, inputs: {rows: rows}, outputs: {doubled: doubled}}
+  count: {call: toy_stages.count, inputs: {rows: rows}, outputs: {count: count}}
+  judge:
+    call: toy_stages.judge
+    params: {limit: 100}
+    inputs: {doubled: doubled, count: count}
+    outputs: {gate: gate, metrics: metrics}
+  pack: {call: toy_stages.pack, inputs: {doubled: doubled, gate: gate}, outputs: {model: model}}
+"""
+PIPELINE = """
+# @package _global_
+pipeline: bare
+publish: {model: "${name}", package: model, gate: gate, alias: production}
+"""
+
+
+class Toy:
+    """A project whose stages count their calls."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.code = CODE
+        self.helper = "def scale(x, factor):\n    return x * factor\n"
+
+    def write(self) -> None:
+        for name in ("toy_stages", "toy_helper"):
+            sys.modules.pop(name, None)
+        (self.folder / "toy_stages.py").write_text(self.code)
+        (self.folder / "toy_helper.py").write_text(self.helper)
+
+    def prepare(self, *overrides: str) -> Prepared:
+        words = ["+experiment=toy", "pipeline=bare", *overrides]
+        return prepare(compose("train", words), words, flow="train")
+
+    def run(self, *overrides: str) -> tuple[RunRecord, list[str]]:
+        """Run, and return the record and the calls that it took."""
+        self.write()
+        prepared = self.prepare(*overrides)
+        record = run_job(prepared.job, prepared.plan, LineDisplay(sys.stderr))
+        module = sys.modules.get("toy_stages")
+        return record, sorted(module.CALLS) if module else []
+
+
+@pytest.fixture
+def toy(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Toy]:
+    (project / "conf" / "experiment").mkdir(parents=True)
+    (project / "conf" / "pipeline").mkdir()
+    (project / "conf" / "experiment" / "toy.yaml").write_text(dedent(CONF).lstrip())
+    (project / "conf" / "pipeline" / "bare.yaml").write_text(dedent(PIPELINE).lstrip())
+    (project / "data.txt").write_text("1 2 3")
+    monkeypatch.syspath_prepend(str(project))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # edits within one second must be seen
+    made = Toy(project)
+    made.write()
+    yield made
+    for name in ("toy_stages", "toy_helper"):
+        sys.modules.pop(name, None)
+
+
+def states(record: RunRecord) -> dict[str, str]:
+    return {stage.name: stage.state for stage in record.stages}
+
+
+def test_a_run_executes_every_stage_and_publishes(toy: Toy) -> None:
+    """A first run executes all stages, and `main` holds its model behind the alias."""
+    record, calls = toy.run()
+    assert record.state == "succeeded"
+    assert calls == ["count", "double", "judge", "load", "pack"]
+    assert record.metrics == {"total": 12}
+    lake = toy.prepare().job.lake
+    registry = read_registry(lake, MAIN, "toy")
+    assert registry["aliases"] == {"production": 1}
+    assert record.published is not None
+    assert record.published["commit"] == lake.resolve(MAIN) == lake.resolve("toy-v1")
+    model = lake.local_path(MAIN, "models/toy/1/model.json")
+    assert json.loads(model.read_bytes()) == {"weights": [2, 4, 6]}
+    kept = json.loads(lake.local_path(MAIN, f"runs/{record.id}/run.json").read_bytes())
+    assert kept["id"] == record.id
+    assert kept["state"] == "succeeded"
+
+
+def test_the_same_again_has_nothing_to_do(toy: Toy) -> None:
+    """After a published run the plan is all CACHED, and nothing is to do."""
+    toy.run()
+    prepared = toy.prepare()
+    assert {stage.state for stage in prepared.plan.stages} == {State.CACHED}
+    assert prepared.nothing_to_do
+
+
+def test_a_changed_param_reruns_what_follows(toy: Toy) -> None:
+    """One param changed: its stage and what depends on it execute, nothing else does."""
+    toy.run()
+    record, calls = toy.run("stages.double.params.factor=3")
+    assert calls == ["double", "judge", "pack"]
+    assert states(record)["load"] == states(record)["count"] == "cached"
+    reasons = {stage.name: stage.reason for stage in record.stages}
+    assert reasons["double"] == "params.factor 2 → 3"
+
+
+def test_an_edited_helper_reruns_what_reaches_it(toy: Toy) -> None:
+    """A helper's change reruns the stages of the module that imports it; a comment's reruns nothing."""
+    toy.run()
+    toy.helper = "# a comment\n" + toy.helper
+    toy.write()
+    assert toy.prepare().nothing_to_do
+    toy.helper = "def scale(x, factor):\n    return x * factor + 0\n"
+    toy.write()
+    plan = toy.prepare().plan
+    assert plan["double"].state is not State.CACHED
+    assert "code of toy_helper changed" in plan["load"].reason
+
+
+def test_equal_outputs_stop_the_rerun(toy: Toy) -> None:
+    """A stage that runs anew and gives the same leaves what follows cached."""
+    toy.run()
+    (toy.folder / "data.txt").write_text("1  2\n3")
+    record, calls = toy.run()
+    assert calls == ["load"]
+    assert states(record) == {
+        "load": "ran", "double": "cached", "count": "cached", "judge": "cached", "pack": "cached"
+    }  # fmt: skip
+
+
+def test_a_gate_that_says_no_publishes_nothing(toy: Toy) -> None:
+    """Rejected: the stages after the gate are skipped, and `main` stays where it was."""
+    before = toy.prepare().job.lake.resolve(MAIN)
+    record, calls = toy.run("stages.judge.params.limit=5")
+    assert record.state == "rejected"
+    assert "total: found 12, wanted max 5" in (record.error or "")
+    assert "pack" not in calls
+    assert states(record)["pack"] == "skipped"
+    assert toy.prepare().job.lake.resolve(MAIN) == before
+
+
+def test_a_failed_run_resumes(toy: Toy) -> None:
+    """A stage fails: the record says which and how to resume, and the next run starts there."""
+    toy.code = CODE.replace("total = sum(doubled)", "raise ZeroDivisionError('no total')")
+    record, _ = toy.run()
+    assert record.state == "failed"
+    assert "stage judge failed: ZeroDivisionError: no total" in (record.error or "")
+    assert states(record)["judge"] == "failed"
+    assert states(record)["pack"] == "skipped"
+    assert record.resume == "python -m flows.train +experiment=toy pipeline=bare"
+    lake = toy.prepare().job.lake
+    assert [info.path for info in lake.list(record.branch, prefix="runs/")]  # type: ignore[union-attr]
+    with pytest.raises(Exception, match="registry"):
+        lake.stat(MAIN, "models/toy/registry.json")
+
+
+def test_a_stage_is_tried_again(toy: Toy) -> None:
+    """With retries a stage that fails once succeeds, and the record counts the attempts."""
+    toy.code = CODE.replace(
+        'CALLS.append("count")', 'CALLS.append("count")\n    if len(CALLS) < 3: raise OSError("busy")'
+    ).replace('CALLS.append("double")', "pass")
+    record, calls = toy.run("stages.count.retries=3")
+    assert record.state == "succeeded"
+    counted = next(stage for stage in record.stages if stage.name == "count")
+    assert counted.attempts == calls.count("count") == 2
+
+
+def test_a_missing_file_fails_before_there_is_a_run(toy: Toy) -> None:
+    """A missing source names stage and file, and leaves neither run nor branch."""
+    (toy.folder / "data.txt").unlink()
+    with pytest.raises(StageFailed, match=r"stage load failed: there is no file data\.txt"):
+        toy.prepare()
+    assert not (toy.folder / ".headrace" / "runs").exists()
+
+
+def test_a_lost_object_is_a_miss(toy: Toy) -> None:
+    """When the branch that held a result is gone, its stages run again."""
+    record, _ = toy.run("publish=null")
+    lake = toy.prepare().job.lake
+    lake.delete_branch(record.branch)
+    lake.gc()
+    plan = toy.prepare("publish=null").plan
+    assert plan["load"].state is State.RUN
+
+
+def test_an_interrupt_is_recorded(toy: Toy) -> None:
+    """Ctrl-C in a stage ends in a record that says so; finished stages are kept."""
+    toy.code = CODE.replace("total = sum(doubled)", "raise KeyboardInterrupt")
+    record, _ = toy.run()
+    assert record.state == "interrupted"
+    assert states(record)["load"] == "ran"
+    toy.code = CODE
+    toy.write()
+
+
+def test_two_runs_at_once_both_publish(toy: Toy) -> None:
+    """Two different runs that finish together get versions 1 and 2; neither is lost."""
+    toy.run("publish=null")
+    toy.run("publish=null", "stages.pack.call=toy_stages.pack", "stages.double.params.factor=3")
+    jobs = [toy.prepare(), toy.prepare("stages.double.params.factor=3")]
+    start = threading.Barrier(2)
+    records: list[RunRecord] = []
+
+    def go(prepared: Prepared) -> None:
+        start.wait()
+        records.append(run_job(prepared.job, prepared.plan, LineDisplay(sys.stderr)))
+
+    threads = [threading.Thread(target=go, args=(prepared,)) for prepared in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [record.state for record in records] == ["succeeded", "succeeded"]
+    registry = read_registry(toy.prepare().job.lake, MAIN, "toy")
+    assert sorted(version["version"] for version in registry["versions"]) == [1, 2]
+
+
+def test_one_key_executes_once_at_a_time(toy: Toy) -> None:
+    """Two identical runs started together execute each stage once between them."""
+    jobs = [toy.prepare("publish=null") for _ in range(2)]
+    start = threading.Barrier(2)
+
+    def go(prepared: Prepared) -> None:
+        start.wait()
+        run_job(prepared.job, prepared.plan, LineDisplay(sys.stderr))
+
+    _together([lambda p=prepared: go(p) for prepared in jobs])  # type: ignore[misc]
+    assert sorted(sys.modules["toy_stages"].CALLS) == ["count", "double", "judge", "load", "pack"]
+
+
+def _together(functions: list[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=function) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
