@@ -161,7 +161,7 @@ BAD_DATA = {
 def test_bad_data_fails_the_run(case: str, project: Path) -> None:
     """Exit code 1, the stage and the rows or file named, `main` untouched, the command to resume last."""
     header = "species,island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year\n"
-    adelie = "Adelie,Torgersen,39.1,18.7,181,3750,male,2007\n"
+    adelie = "Adelie,Torgersen,39.1,18.7,181.0,3750.0,male,2007\n"
     (project / "empty.csv").write_text(header)
     (project / "wrong.csv").write_text(header + adelie + adelie.replace("Adelie", "Emperor"))
     (project / "adelie.csv").write_text(header + adelie * 20)

@@ -42,6 +42,11 @@ def check_stage(
         found = f"cannot import '{spec.call}': {error.found}"
         return None, [Problem(f"{where}.call", found, _at(where, "call", error))]
     problems = list(_check_arguments(spec, where, signature))
+    problems += [
+        Problem(f"{where}.depends_on", f"there is no module '{name}'", "name modules, such as my_project.rules")
+        for name in spec.depends_on
+        if index.locate(name) is None
+    ]
     for name, value in spec.params.items():
         problems += _check_value(signature, f"{where}.params.{name}", name, value)
         problems += check_node(index, written_at.get(name, f"{where}.params.{name}"), value)

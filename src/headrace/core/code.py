@@ -56,18 +56,23 @@ class CodeIndex:
         return self._located[name]
 
     def _search(self, name: str) -> Located | None:
-        path, *rest = name.split(".")
-        spec = self._top(path)
-        for part in rest:
-            if spec is None or spec.submodule_search_locations is None:
-                return None
-            path = f"{path}.{part}"
-            spec = PathFinder.find_spec(path, list(spec.submodule_search_locations))
+        top, *rest = name.split(".")
+        spec = self._top(top)
         if spec is None:
             return None
-        has_source = spec.origin is not None and spec.origin.endswith(".py")
-        file = Path(str(spec.origin)) if has_source else None
-        return Located(name, file, spec.submodule_search_locations is not None)
+        folders = None
+        if spec.submodule_search_locations is not None:
+            folders = [Path(place) for place in spec.submodule_search_locations]
+        found = Located(name, _source_file(spec.origin), folders is not None)
+        for part in rest:
+            if folders is None:
+                return None
+            inside = _look_inside(folders, part)
+            if inside is None:
+                return None
+            file, folders = inside
+            found = Located(name, file, folders is not None)
+        return found
 
     def _top(self, top: str) -> ModuleSpec | None:
         if top not in self._tops:
@@ -81,7 +86,8 @@ class CodeIndex:
         if spec is None:
             return False
         where = spec.origin or next(iter(spec.submodule_search_locations or ()), "")
-        return not (where in ("built-in", "frozen") or where.startswith(_library_folders()))
+        installed = {"site-packages", "dist-packages"}.intersection(Path(where).parts)
+        return not (installed or where in ("built-in", "frozen") or where.startswith(_library_folders()))
 
     def names(self, located: Located) -> Facts:
         """Return what a module defines; see `module.read_names`."""
@@ -143,7 +149,9 @@ class CodeIndex:
     def _package(self, top: str) -> tuple[str, str]:
         """Return the distribution behind an import name and its version; an upgrade replaces its files."""
         located = self.locate(top)
-        if located is None or located.file is None:
+        if located is None:
+            return top, ""  # an optional import that is not installed
+        if located.file is None:
             return package_version(top)
         found = self._remember(f"package:{top}", located.file, lambda: list(package_version(top)))
         return str(found[0]), str(found[1])
@@ -156,6 +164,26 @@ class CodeIndex:
             if parent := self.locate(name):
                 found.append(parent)
         return found
+
+
+def _source_file(origin: str | None) -> Path | None:
+    return Path(origin) if origin is not None and origin.endswith(".py") else None
+
+
+def _look_inside(folders: list[Path], part: str) -> tuple[Path | None, list[Path] | None] | None:
+    """Find a submodule: its source file, and its folders if it is a package; None where there is none.
+
+    `PathFinder` would do, but for a namespace package it wants the parent imported.
+    """
+    for folder in folders:
+        if (package := folder / part / "__init__.py").is_file():
+            return package, [package.parent]
+        if (module := folder / f"{part}.py").is_file():
+            return module, None
+        if any(folder.glob(f"{part}.*.so")) or (folder / f"{part}.so").is_file():
+            return None, None
+    spaces = [folder / part for folder in folders if (folder / part).is_dir()]
+    return (None, spaces) if spaces else None
 
 
 def _find_top(top: str) -> ModuleSpec | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace.core.code import CodeIndex
-from headrace.core.digest import KEY_FORMAT, CannotEncode, digest_value
+from headrace.core.digest import KEY_FORMAT, CannotEncode, digest_value, encode
 from headrace.core.signature import Signature
 from headrace.core.spec import StageSpec, find_targets
 from headrace.errors import ConfigError
@@ -72,7 +72,7 @@ def explain_difference(now: Mapping[str, Any], before: Mapping[str, Any]) -> str
 
 
 def _changes(path: str, before: Any, now: Any, part: str) -> Iterable[str]:
-    if before == now and type(before) is type(now):
+    if encode(before) == encode(now):  # 1 == 1.0 to Python, and not to a key
         return
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for name in sorted({*before, *now}):

@@ -51,4 +51,5 @@ def redact_overrides(overrides: Iterable[str]) -> list[str]:
 
 
 def _redact_pair(pair: re.Match[str]) -> str:
-    return f"{pair[1]}{pair[2]}{REDACTED}" if is_secret(pair[1]) else pair[0]
+    value = REDACTED if is_secret(pair[1]) else _PAIR.sub(_redact_pair, pair[3])
+    return f"{pair[1]}{pair[2]}{value}"
