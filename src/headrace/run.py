@@ -330,7 +330,7 @@ class _Run:
             self.display.note(f"the record is only in {self.job.records.file(self.record.id)}: {error}")
 
     def _record_bytes(self) -> bytes:
-        return json.dumps(self.record.to_json(), indent=1, default=str).encode()
+        return self.job.records.to_text(self.record).encode()
 
     def _save(self) -> None:
         self.job.records.write(self.record)

@@ -137,8 +137,8 @@ def test_a_param_without_a_digest_is_a_config_error() -> None:
 
 def test_many_differences_are_cut_short() -> None:
     """Three are named, and the rest is counted; a long value is cut."""
-    before = key(replace(SPEC, params={name: 1 for name in "abcde"}))
-    now = key(replace(SPEC, params={name: "x" * 50 for name in "abcde"}))
+    before = key(replace(SPEC, params=dict.fromkeys("abcde", 1)))
+    now = key(replace(SPEC, params=dict.fromkeys("abcde", "x" * 50)))
     short = "x" * 37 + "…"
     named = "; ".join(f"params.{name} 1 → {short}" for name in "abc")
     assert difference(now, before) == f"{named}; and 2 more"

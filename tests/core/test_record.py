@@ -66,7 +66,7 @@ def test_the_branch_follows_from_the_id() -> None:
 
 def test_a_newer_format_says_to_update() -> None:
     """A record of a later headrace is not half understood."""
-    with pytest.raises(UnreadableRecord, match="is newer than .*: update headrace"):
+    with pytest.raises(UnreadableRecord, match=r"is newer than .*: update headrace"):
         parse_record(record().to_json() | {"format": FORMAT + 1})
 
 

@@ -176,9 +176,7 @@ def test_bad_data_fails_the_run(case: str, project: Path) -> None:
 
 def test_a_loss_that_is_not_finite_fails_train(project: Path) -> None:
     """A network that diverges fails its stage; nothing is published."""
-    done = train(
-        "+experiment=penguins", *QUIET, "model=mlp", "model.lr=1e30", "model.max_epochs=3", check=1
-    )
+    done = train("+experiment=penguins", *QUIET, "model=mlp", "model.lr=1e30", "model.max_epochs=3", check=1)
     assert "stage train failed" in done.stdout
     assert "finite" in done.stdout
 
@@ -196,7 +194,13 @@ def test_secrets_stay_out_of_every_file(project: Path, monkeypatch: pytest.Monke
 
 def test_an_interrupt_leaves_130_and_resumes(project: Path) -> None:
     """Ctrl-C while a model trains: exit code 130, finished stages kept, the same command goes on."""
-    overrides = ["+experiment=digits", *QUIET, "model.max_epochs=500", "model.patience=500", "dataset.rows=400"]
+    overrides = [
+        "+experiment=digits",
+        *QUIET,
+        "model.max_epochs=500",
+        "model.patience=500",
+        "dataset.rows=400",
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.train", *overrides],
         env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

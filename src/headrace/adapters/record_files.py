@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from headrace.core.record import RunRecord, UnreadableRecord, parse_record
+from headrace.core.record import RunRecord, StageRecord, UnreadableRecord, parse_record
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +18,7 @@ class RunRecords:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._finished: dict[tuple[str, str], str] = {}  # text of finished stages by run and stage
 
     def folder(self, run_id: str) -> Path:
         return self.root / run_id
@@ -30,8 +31,23 @@ class RunRecords:
         file = self.file(record.id)
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(".part")
-        temporary.write_text(json.dumps(record.to_json(), indent=1, default=str) + "\n", encoding="utf-8")
+        temporary.write_text(self.to_text(record), encoding="utf-8")
         os.replace(temporary, file)
+
+    def to_text(self, record: RunRecord) -> str:
+        """Return the record as JSON. What is said of a finished stage is encoded once, not at each write."""
+        head = json.dumps(record.head_json(), indent=1, default=str).removesuffix("\n}")
+        stages = ",\n  ".join(self._stage_text(record.id, stage) for stage in record.stages)
+        return f'{head},\n "stages": [\n  {stages}\n ]\n}}\n'
+
+    def _stage_text(self, run_id: str, stage: StageRecord) -> str:
+        known = self._finished.get((run_id, stage.name))
+        if known is not None:
+            return known
+        text = json.dumps(stage.to_json(), default=str)
+        if stage.state in ("ran", "cached"):
+            self._finished[run_id, stage.name] = text
+        return text
 
     def read(self, run_id: str) -> RunRecord:
         """Read one record. Raises `UnreadableRecord`, also where there is none."""

@@ -43,7 +43,9 @@ def check_stage(
         return None, [Problem(f"{where}.call", found, _at(where, "call", error))]
     problems = list(_check_arguments(spec, where, signature))
     problems += [
-        Problem(f"{where}.depends_on", f"there is no module '{name}'", "name modules, such as my_project.rules")
+        Problem(
+            f"{where}.depends_on", f"there is no module '{name}'", "name modules, such as my_project.rules"
+        )
         for name in spec.depends_on
         if index.locate(name) is None
     ]

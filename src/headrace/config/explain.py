@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from headrace.config.compose import COMPOSE_ERRORS, STAGE_KEYS, VERSION_BASE, complete, group_options
-from headrace.config.folders import project_conf
+from headrace.config.folders import packaged_conf, project_conf
 from headrace.config.load import load_config
 from headrace.core.code import CodeIndex
 from headrace.errors import ConfigError, Problem, did_you_mean
@@ -135,15 +135,25 @@ def _explain_missing(error: MissingConfigException, name: str, value: str) -> Pr
     plain = name.lstrip("+")
     if not name or option != value:
         # The override is fine, if there was one, and a file that it names is not.
-        where = str(error).partition("'")[2].partition("'")[0]
+        where = _file_that_names(group, option) or str(error).partition("'")[2].partition("'")[0] + ".yaml"
         found = f"there is no {group} '{option}'"
-        return Problem(f"conf/{where}.yaml", found, did_you_mean(option, options, f"override /{group}: {{}}"))
+        return Problem(f"conf/{where}", found, did_you_mean(option, options, f"override /{group}: {{}}"))
     if not options:
         groups = [*group_options(""), *GlobalHydra.instance().config_loader().list_groups("")]
         return Problem(plain, "there is no such group", did_you_mean(plain, groups, f"{{}}={value}"))
     near = did_you_mean(value, options, f"{name}={{}}")
     listed = "" if near.startswith("there are") else f"; there are: {', '.join(options)}"
     return Problem(plain, f"there is no {plain} '{value}'", f"{near}{listed}")
+
+
+def _file_that_names(group: str, option: str) -> str | None:
+    """Return the file whose defaults name an option; Hydra blames the root for what is overridden there."""
+    named = re.compile(rf"\b{re.escape(group)}\s*:\s*['\"]?{re.escape(option)}\b")
+    for folder in (project_conf(), packaged_conf()):
+        for file in sorted(folder.rglob("*.yaml")):
+            if named.search(file.read_text(encoding="utf-8")):
+                return file.relative_to(folder).as_posix()
+    return None
 
 
 def _problems_of_rest(cfg: DictConfig | None) -> list[Problem]:

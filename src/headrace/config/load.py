@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from headrace.config.check import check_adapter, check_model_name, check_schema, check_stage
 from headrace.config.resolve import find_unread, public_config, resolve
 from headrace.config.schema import PublishNode, Root, RuntimeNode, StageNode
+from headrace.config.typed import typed_node, unknown_keys
 from headrace.core.code import CodeIndex
 from headrace.core.graph import Graph, build_graph
 from headrace.core.signature import Signature
@@ -36,7 +36,7 @@ class Loaded:
 def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
     """Check a composed config and parse it. Raises `ConfigError` with every problem."""
     raw = {str(key): cfg._get_node(key) for key in cfg}
-    problems = list(_unknown_keys("", raw, [f.name for f in fields(Root)]))
+    problems = list(unknown_keys("", raw, [f.name for f in fields(Root)]))
     data = resolve(cfg, problems)
     problems += find_unread(cfg)
     stages, signatures = _load_stages(cfg, data, index, problems)
@@ -75,13 +75,6 @@ def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
     )
 
 
-def _unknown_keys(where: str, node: Mapping[str, Any], allowed: list[str]) -> Iterator[Problem]:
-    for key in node:
-        if key not in allowed:
-            path = f"{where}.{key}" if where else key
-            yield Problem(path, "there is no such key", did_you_mean(str(key), allowed))
-
-
 def _load_stages(
     cfg: DictConfig, data: Mapping[str, Any], index: CodeIndex, problems: list[Problem]
 ) -> tuple[list[StageSpec], dict[str, Signature]]:
@@ -108,7 +101,7 @@ def _load_stages(
 def _load_stage(
     name: str, where: str, node: Any, others: Iterable[str], problems: list[Problem]
 ) -> StageSpec | None:
-    typed = _typed(StageNode, where, node, problems)
+    typed = typed_node(StageNode, where, node, problems)
     if typed is None:
         return None
     if typed.call == MISSING:
@@ -133,42 +126,13 @@ def _load_stage(
     )
 
 
-def _typed(schema: type[Any], where: str, node: Any, problems: list[Problem]) -> Any:
-    """Return the node as a checked dataclass, without the keys that do not fit, which become problems."""
-    if not isinstance(node, Mapping):
-        problems.append(Problem(where, f"'{node}' is not a mapping", f"type: {where}.<key>=<value>"))
-        return None
-    types = {f.name: str(f.type) for f in fields(schema)}
-    problems += _unknown_keys(where, node, list(types))
-    fitting = {key: value for key, value in node.items() if key in types}
-    try:
-        return _to_object(schema, fitting)
-    except OmegaConfBaseException:
-        pass
-    for key in list(fitting):
-        try:
-            OmegaConf.merge(OmegaConf.structured(schema), {key: fitting[key]})
-        except OmegaConfBaseException as error:
-            hint = f"type: {where}.{key}=<{types[key]}>"
-            problems.append(Problem(f"{where}.{key}", str(error).splitlines()[0], hint))
-            del fitting[key]
-    # Go on with what fits, so that problems further down are found in the same round.
-    return _to_object(schema, fitting)
-
-
-def _to_object(schema: type[Any], values: Mapping[str, Any]) -> Any:
-    """Return the checked dataclass; a mandatory value that is not there stays `???`."""
-    merged = OmegaConf.merge(OmegaConf.structured(schema), values)
-    return schema(**dict(OmegaConf.to_container(merged)))  # type: ignore[arg-type]
-
-
 def _load_publish(
     data: Mapping[str, Any], stages: list[StageSpec], problems: list[Problem]
 ) -> PublishSpec | None:
     node = data.get("publish")
     if node is None or node is False:
         return None
-    typed = _typed(PublishNode, "publish", node, problems)
+    typed = typed_node(PublishNode, "publish", node, problems)
     if typed is None:
         return None
     artifacts = [artifact for stage in stages for artifact in stage.outputs.values()]
@@ -177,6 +141,8 @@ def _load_publish(
         if wanted is not None and wanted not in artifacts:
             hint = did_you_mean(wanted, artifacts, f"publish.{key}={{}}")
             problems.append(Problem(f"publish.{key}", f"no stage makes '{wanted}'", hint))
+    if "model" not in node:
+        problems.append(Problem("publish.model", "has no value", "type: publish.model=<name>"))
     problems += check_model_name("publish.model", typed.model)
     return PublishSpec(model=typed.model, package=typed.package, gate=typed.gate, alias=typed.alias)
 
@@ -185,7 +151,7 @@ RUNTIME_KINDS = ("local", "cloud", "inline")
 
 
 def _load_runtime(data: Mapping[str, Any], problems: list[Problem]) -> RuntimeNode:
-    typed: RuntimeNode | None = _typed(RuntimeNode, "runtime", data.get("runtime", {}), problems)
+    typed: RuntimeNode | None = typed_node(RuntimeNode, "runtime", data.get("runtime", {}), problems)
     if typed is None:
         return RuntimeNode()
     if typed.kind not in RUNTIME_KINDS:

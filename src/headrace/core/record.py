@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from headrace.core.artifact import Artifact
@@ -26,6 +26,9 @@ class StageRecord:
     attempts: int = 0
     inputs: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, Artifact] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,8 +59,12 @@ class RunRecord:
     format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
-        return {"format": data.pop("format"), **data}
+        return {**self.head_json(), "stages": [stage.to_json() for stage in self.stages]}
+
+    def head_json(self) -> dict[str, Any]:
+        """Return everything but the stages."""
+        names = [f.name for f in fields(self) if f.name not in ("format", "stages")]
+        return {"format": self.format, **{name: getattr(self, name) for name in names}}
 
     @property
     def branch(self) -> str:

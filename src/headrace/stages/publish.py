@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
-def join_model(
-    preprocessor: BaseEstimator, estimator: BaseEstimator, gate: dict[str, Any]
-) -> dict[str, Any]:
+def join_model(preprocessor: BaseEstimator, estimator: BaseEstimator, gate: dict[str, Any]) -> dict[str, Any]:
     """Join fitted preprocessing and estimator; nothing is fitted again.
 
     The model takes raw rows, with or without the target and the dropped columns, in any order of

@@ -1,0 +1,310 @@
+"""A mistake on the command line ends before anything runs, with where it is and what to type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PENGUINS = "+experiment=penguins"
+Refused = Callable[..., list[str]]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        pytest.param(
+            [],
+            "no experiment is chosen; there are: breast_cancer, digits, flights, penguins "
+            "type: python -m flows.train +experiment=breast_cancer",
+            id="no experiment",
+        ),
+        pytest.param(
+            ["+experiment=pengiuns"],
+            "experiment: there is no experiment 'pengiuns' did you mean +experiment=penguins?; "
+            "there are: breast_cancer, digits, flights, penguins",
+            id="unknown experiment",
+        ),
+        pytest.param(
+            ["experiment=penguins"],
+            "experiment: nothing chooses experiment yet type: +experiment=penguins",
+            id="experiment without plus",
+        ),
+        pytest.param(
+            [PENGUINS, "model=logistic_regresion"],
+            "model: there is no model 'logistic_regresion' did you mean model=logistic_regression?; "
+            "there are: cnn, hist_gradient_boosting, logistic_regression, mlp, random_forest, ridge",
+            id="unknown option",
+        ),
+        pytest.param(
+            [PENGUINS, "stages/preprocess=tabula"],
+            "stages/preprocess: there is no stages/preprocess 'tabula' "
+            "did you mean stages/preprocess=tabular?; there are: none, ordinal, tabular",
+            id="unknown option of a nested group",
+        ),
+        pytest.param(
+            [PENGUINS, "+modle=mlp"],
+            "modle: there is no such key did you mean model?",
+            id="unknown group",
+        ),
+        pytest.param(
+            [PENGUINS, "lake=null"],
+            "lake: 'null' is none of its options there are: embedded",
+            id="no option",
+        ),
+        pytest.param(
+            [PENGUINS, "stages=3"],
+            "stages: '3' is none of its options type: stages/<group>=<option>",
+            id="value for a group of groups",
+        ),
+        pytest.param(
+            [PENGUINS, "~lake"], "lake: is not chosen choose an option of conf/lake/: lake=<option>"
+        ),
+        pytest.param(
+            [PENGUINS, "sede=3"],
+            "sede: there is no such key (sede=3) did you mean seed=3?",
+            id="unknown key",
+        ),
+        pytest.param(
+            [PENGUINS, "++sede=3"],
+            "sede: there is no such key did you mean seed?",
+            id="unknown key that is forced",
+        ),
+        pytest.param(
+            [PENGUINS, "model.CC=3"],
+            "model.CC: there is no such key (model.CC=3) did you mean model.C=3?",
+            id="unknown key of a group",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.train.retires=3"],
+            "stages.train.retires: there is no such key (stages.train.retires=3) "
+            "did you mean stages.train.retries=3?",
+            id="unknown key of a stage",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.trian.retries=3"],
+            "stages.trian: has no call did you mean stages.train?",
+            id="unknown stage",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.split.params.test_sise=0.1"],
+            "stages.split.params.test_sise: there is no such key (stages.split.params.test_sise=0.1) "
+            "did you mean stages.split.params.test_size=0.1?",
+            id="unknown param",
+        ),
+        pytest.param(
+            [PENGUINS, "+stages.split.params.test_sise=0.1"],
+            "stages.split.params.test_sise: headrace.stages.split.split_randomly has no argument 'test_sise' "
+            "did you mean stages.split.params.test_size?",
+            id="param that the function does not have",
+        ),
+        pytest.param(
+            [PENGUINS, "+model.max_itre=1"],
+            "model.max_itre: sklearn.linear_model.LogisticRegression has no argument 'max_itre' "
+            "did you mean model.max_iter?",
+            id="param that the model does not have",
+        ),
+        pytest.param(
+            [PENGUINS, "model=mlp", "model.C=1"],
+            "model.C: there is no such key (model.C=1) there are: _target_, batch_size,",
+            id="param of another model",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.train.call=headrace.stages.trian.fit"],
+            "stages.train.call: cannot import 'headrace.stages.trian.fit': 'headrace.stages' has no 'trian' "
+            "did you mean stages.train.call=headrace.stages.train.fit?",
+            id="module that is not there",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.train.call=headrace.stages.train.fti"],
+            "stages.train.call: cannot import 'headrace.stages.train.fti': 'headrace.stages.train' has no 'fti' "
+            "did you mean stages.train.call=headrace.stages.train.fit?",
+            id="function that is not there",
+        ),
+        pytest.param(
+            [PENGUINS, "model._target_=sklaern.linear_model.Ridge"],
+            "model._target_: cannot import 'sklaern.linear_model.Ridge': there is no module 'sklaern' "
+            "did you mean model._target_=sklearn.linear_model.Ridge?",
+            id="package that is not there",
+        ),
+        pytest.param([PENGUINS, "seed=abc"], "seed: 'abc' is not an integer type: seed=<int>"),
+        pytest.param([PENGUINS, "seed=true"], "seed: True is not an integer type: seed=<int>"),
+        pytest.param(
+            [PENGUINS, "headrace_dir=3"], "headrace_dir: 3 is not a string type: headrace_dir=<str>"
+        ),
+        pytest.param(
+            [PENGUINS, "stages.train.retries=abc"],
+            "stages.train.retries: Value 'abc' of type 'str' could not be converted to Integer "
+            "type: stages.train.retries=<int>",
+            id="wrong type of a stage's key",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.train.retries=-1"],
+            "stages.train.retries: -1 is below zero stages.train.retries=0",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.train.timeout_seconds=0"],
+            "stages.train.timeout_seconds: 0.0 is not a time stages.train.timeout_seconds=null",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.train.retry_delay_seconds=3"],
+            "stages.train.retry_delay_seconds: Invalid value assigned: AnyNode is not a ListConfig, list or "
+            "tuple. type: stages.train.retry_delay_seconds=<list[float]>",
+            id="a number for a list",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.split.params.test_size=abc"],
+            "stages.split.params.test_size: 'abc' is not of type float "
+            "type: stages.split.params.test_size=<float>",
+            id="wrong type of a param",
+        ),
+        pytest.param(
+            [PENGUINS, "dataset.drop=year"],
+            "stages.preprocess.params.drop: 'year' is not of type list[str] | None",
+            id="wrong type through an interpolation",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.train=3"],
+            "stages.train: '3' is not a mapping type: stages.train.<key>=<value>",
+            id="value for a stage",
+        ),
+        pytest.param(
+            [PENGUINS, "publish.model=a/b"],
+            "publish.model: 'a/b' is no name for a model: letters, digits, '_', '-' and single dots between "
+            "them type: publish.model=a-b",
+            id="model name that the lake refuses",
+        ),
+        pytest.param(
+            [PENGUINS, "publish.package=modle"],
+            "publish.package: no stage makes 'modle' did you mean publish.package=model?",
+        ),
+        pytest.param(
+            [PENGUINS, "publish.gate=gaet"],
+            "publish.gate: no stage makes 'gaet' did you mean publish.gate=gate?",
+        ),
+        pytest.param(
+            [PENGUINS, "runtime.kind=locl"],
+            "runtime.kind: there is no runtime 'locl' did you mean runtime=local?",
+        ),
+        pytest.param(
+            [PENGUINS, "runtime.max_workers=0"],
+            "runtime.max_workers: 0 is below 1 type: runtime.max_workers=null",
+        ),
+        pytest.param([PENGUINS, "seed=???"], "seed: has no value (???) type: seed=<value>"),
+        pytest.param(
+            [PENGUINS, "dataset.target=???"],
+            "dataset.target: has no value (???) type: dataset.target=<value>",
+            id="missing value that others read",
+        ),
+        pytest.param(
+            [PENGUINS, "dataset.source=???"],
+            "dataset.source: has no value (???) type: dataset.source=<value>",
+            id="missing input",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.split.params.test_size=${nope}"],
+            "stages.split.params.test_size: Interpolation key 'nope' not found check the name inside ${...}",
+            id="interpolation of nothing",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.train.inputs.features=trian_features"],
+            "stages.train.inputs.features: no stage makes 'trian_features' "
+            "did you mean stages.train.inputs.features=train_features?",
+            id="input that no stage makes",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.split.outputs.train=raw"],
+            "stages.split.outputs.train: artifact 'raw' is already made by stage 'ingest' "
+            "give it another name: stages.split.outputs.train=<name>",
+            id="two stages with one output",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.split.inputs.valid=estimator"],
+            "stages: these stages wait for each other: preprocess <- split (makes train) <- "
+            "train (makes estimator) <- preprocess (makes train_features) break one of these inputs",
+            id="cycle",
+        ),
+        pytest.param(
+            [PENGUINS, "+stages.publish.outputs.modle=x"],
+            "stages.publish.outputs.modle: headrace.stages.publish.join_model returns no 'modle' "
+            "did you mean stages.publish.outputs.model=<artifact>?",
+            id="output that the function does not return",
+        ),
+        pytest.param(
+            [PENGUINS, "+stages.extra.call=headrace.stages.gate.check_thresholds"],
+            "stages.extra: headrace.stages.gate.check_thresholds needs 'metrics' "
+            "type: stages.extra.params.metrics=<value>",
+            id="argument that is missing",
+        ),
+        pytest.param(
+            [PENGUINS, "+stages.train.params.context=1"],
+            "stages.train.params.context: 'context' is given by headrace leave it out",
+        ),
+        pytest.param(
+            [PENGUINS, "+stages.train.params.features=1"],
+            "stages.train.params.features: is an input already leave one of the two out",
+        ),
+        pytest.param(
+            [PENGUINS, "dataset.source=fil:x.csv"],
+            "stages.ingest.inputs.source: 'fil:x.csv' has the unknown scheme 'fil' "
+            "there are: package:, file:, lake:",
+        ),
+        pytest.param(
+            [PENGUINS, "+schema.colums={}"],
+            "schema.colums: a schema has no such key did you mean columns?",
+        ),
+        pytest.param(
+            [PENGUINS, "+schema.columns.sex.nulable=true"],
+            "schema.columns.sex.nulable: a column has no such key did you mean nullable?",
+        ),
+        pytest.param([PENGUINS, "a b c"], "a b c: ", id="no override at all"),
+        pytest.param([PENGUINS, "model.C=[1"], "model.C=[1: ", id="override that does not parse"),
+    ],
+)
+def test_a_mistake_on_the_command_line_says_where_and_what_to_type(
+    overrides: list[str], problem: str, project: Path, refused: Refused
+) -> None:
+    """One mistake is told first, and nothing has been written."""
+    found = refused(*overrides)
+    assert found[0].startswith(problem)
+    assert list(project.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [PENGUINS, "sede=3"],
+        [PENGUINS, "stages.trian.retries=3"],
+        [PENGUINS, "dataset.target=???"],
+        [PENGUINS, "dataset.source=???"],
+        [PENGUINS, "seed=???"],
+        [PENGUINS, "~lake"],
+        [PENGUINS, "stages.split.params.test_size=${nope}"],
+        [PENGUINS, "model=mpl"],
+    ],
+)
+def test_one_mistake_is_one_problem(overrides: list[str], refused: Refused) -> None:
+    """What only follows from a mistake is not told as another one."""
+    assert len(refused(*overrides)) == 1
+
+
+def test_mistakes_of_every_kind_are_told_together(refused: Refused) -> None:
+    """Overrides that Hydra refuses, params, artifacts and types: all in one message."""
+    found = refused(
+        PENGUINS,
+        "sede=1",
+        "stages/split=rando",
+        "stages.train.call=headrace.stages.train.fti",
+        "stages.gate.inputs.metrics=metrcs",
+        "stages.publish.retries=x",
+        "seed=y",
+    )
+    assert [line.partition(":")[0] for line in found] == [
+        "stages/split",
+        "sede",
+        "stages.train.call",
+        "stages.publish.retries",
+        "stages.gate.inputs.metrics",
+        "seed",
+    ]
