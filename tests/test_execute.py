@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -95,7 +96,7 @@ def lake(tmp_path: Path) -> EmbeddedLake:
 def _steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "executed_steps.py").write_text(STEPS, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(__import__("sys").modules, "executed_steps", raising=False)
+    monkeypatch.delitem(sys.modules, "executed_steps", raising=False)
 
 
 @pytest.fixture

@@ -118,8 +118,8 @@ Refused = Callable[..., list[str]]
         ),
         pytest.param(
             [PENGUINS, "stages.train.call=headrace.stages.train.fti"],
-            "stages.train.call: cannot import 'headrace.stages.train.fti': 'headrace.stages.train' has no 'fti' "
-            "did you mean stages.train.call=headrace.stages.train.fit?",
+            "stages.train.call: cannot import 'headrace.stages.train.fti': 'headrace.stages.train' has no "
+            "'fti' did you mean stages.train.call=headrace.stages.train.fit?",
             id="function that is not there",
         ),
         pytest.param(

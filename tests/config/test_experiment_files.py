@@ -38,6 +38,7 @@ Write = Callable[[Mapping[str, str]], None]
         (["publish: {alais: champion}"], "publish.alais: there is no such key did you mean alias?"),
         (["schema: {colums: {}}"], "schema.colums: a schema has no such key did you mean columns?"),
         (["runtime: {kind: locl}"], "runtime.kind: there is no runtime 'locl' did you mean runtime=local?"),
+        (["publish: null", "seed: 1.5"], "seed: 1.5 is not an integer"),
         (["lake: null"], "lake: is not chosen choose an option of conf/lake/: lake=<option>"),
         (["tracker: {mode: offline, _target_: null}"], "tracker._target_: None is not a dotted name"),
         (["seed: '3'"], "seed: '3' is not an integer"),

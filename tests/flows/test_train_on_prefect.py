@@ -1,0 +1,131 @@
+"""The default runtime, for real: a local Prefect server, W&B offline, and the flow as it is deployed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.xdist_group("train_on_prefect")]
+
+
+class Shell:
+    """A project folder with a shell in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, *words: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": path, **extra},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def train(self, *overrides: str) -> subprocess.CompletedProcess[str]:
+        done = self.run("-m", "flows.train", "+experiment=breast_cancer", *overrides)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def headrace(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.run("-c", "from headrace.cli import main; main()", *words)
+
+    def records(self) -> list[dict[str, Any]]:
+        files = sorted((self.folder / ".headrace" / "runs").glob("*/run.json"))
+        return [json.loads(file.read_text()) for file in files]
+
+    def ask(self, route: str, body: dict[str, Any] | None = None) -> Any:
+        url = json.loads((self.folder / ".headrace" / "server" / "server.json").read_text())["port"]
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{url}/api/{route}",
+            data=json.dumps(body or {}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    made = Shell(tmp_path_factory.mktemp("prefect-project"))
+    yield made
+    made.headrace("server", "stop")
+
+
+def test_a_run_is_one_flow_run_with_a_task_run_a_stage(shell: Shell) -> None:
+    """The first command starts a server, runs there, and says where to look and how to stop it."""
+    out = shell.train().stdout
+    (record,) = shell.records()
+    assert record["prefect"]["url"] in out
+    assert "headrace server stop" in out
+    runs = shell.ask("flow_runs/filter")
+    assert [(run["id"], run["state_type"]) for run in runs] == [
+        (record["prefect"]["flow_run_id"], "COMPLETED")
+    ]
+    assert runs[0]["parameters"] == {"overrides": ["+experiment=breast_cancer"]}
+    tasks = shell.ask("task_runs/filter")
+    assert sorted(task["name"] for task in tasks) == sorted(stage["name"] for stage in record["stages"])
+    assert {task["state_type"] for task in tasks} == {"COMPLETED"}
+    (plan,) = shell.ask("artifacts/filter")
+    assert "| train | " in plan["data"]
+
+
+def test_wandb_has_the_run_offline(shell: Shell) -> None:
+    """Without a key the W&B run is a folder that the record names."""
+    record = shell.records()[0]
+    folder = Path(record["wandb"]["dir"])
+    assert list((shell.folder / folder).glob("*.wandb"))
+
+
+def test_the_server_can_be_asked_for(shell: Shell) -> None:
+    """`headrace server url` and `status` tell of the server that the run left."""
+    url = shell.headrace("server", "url").stdout.strip()
+    assert shell.records()[0]["prefect"]["url"].startswith(url)
+    assert "running" in shell.headrace("server", "status").stdout
+
+
+def test_the_same_again_makes_no_flow_run(shell: Shell) -> None:
+    """With nothing to do the server hears nothing of it."""
+    assert "nothing to do" in shell.train().stdout
+    assert len(shell.ask("flow_runs/filter")) == 1
+
+
+def test_the_deployed_flow_trains_in_its_own_flow_run(shell: Shell) -> None:
+    """`flows.train.train` takes overrides, can be made a deployment, and uses the flow run it is in."""
+    code = (
+        "import json, sys\n"
+        "from flows.train import train\n"
+        "assert train.to_deployment('nightly').name == 'nightly'\n"
+        "print(json.dumps(train(['+experiment=breast_cancer', 'model.C=2'])))\n"
+    )
+    url = shell.headrace("server", "url").stdout.strip()
+    done = shell.run("-c", code, PREFECT_API_URL=f"{url}/api")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["published"]["version"] == 2
+    flow_runs = {run["id"]: run for run in shell.ask("flow_runs/filter")}
+    assert len(flow_runs) == 2
+    record = shell.records()[-1]
+    assert flow_runs[record["prefect"]["flow_run_id"]]["parameters"] == {
+        "overrides": ["+experiment=breast_cancer", "model.C=2"]
+    }
+
+
+def test_stop_stops_it(shell: Shell) -> None:
+    """`headrace server stop` ends the server, and `status` then says how one starts."""
+    assert shell.headrace("server", "stop").stdout.strip() == "stopped"
+    gone = shell.headrace("server", "status")
+    assert gone.returncode == 1
+    assert "a run starts one" in gone.stderr
