@@ -33,7 +33,7 @@ def run_train(cfg: DictConfig, overrides: Sequence[str]) -> RunRecord | None:
     from headrace.run import run_job
 
     record = run_job(prepared.job, prepared.plan, tell.open_display())
-    tell.tell_run(record, str(prepared.job.records.file(record.id)), prepared.server_hint())
+    tell.tell_run(record, prepared.job.records.file(record.id), prepared.server_hint())
     return record
 
 

@@ -12,7 +12,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from headrace.config.compose import CANNOT_COMPOSE, VERSION_BASE, complete, compose, require_experiment
+from headrace.config.compose import COMPOSE_ERRORS, VERSION_BASE, complete, compose, require_experiment
 from headrace.config.folders import project_conf
 from headrace.core.secrets import redact_overrides
 from headrace.errors import ConfigError, HeadraceError
@@ -53,9 +53,12 @@ def _run_by_hydra(config_name: str, task: Task) -> int:
     overrides = [word for word in sys.argv[1:] if not word.startswith("-")]
     sys.argv[1:] = complete(sys.argv[1:])
     codes: list[int] = []
+    started = False
 
     @hydra.main(version_base=VERSION_BASE, config_path=str(project_conf()), config_name=config_name)
     def main(cfg: DictConfig) -> None:
+        nonlocal started
+        started = True
         try:
             require_experiment(cfg, config_name)
             codes.append(task(cfg, list(HydraConfig.get().overrides.task)))
@@ -64,12 +67,13 @@ def _run_by_hydra(config_name: str, task: Task) -> int:
 
     try:
         main()
-    except CANNOT_COMPOSE as error:
-        if debugging:
+    except COMPOSE_ERRORS as error:
+        if debugging or started:
             raise
-        from headrace.config.explain import find_problems
+        from headrace.config.explain import find_problems, first_of_sweep
 
-        raise ConfigError(find_problems(config_name, overrides, error)) from error
+        problems = find_problems(config_name, first_of_sweep(overrides), error)
+        raise ConfigError(problems) from error
     return max(codes, default=0)
 
 

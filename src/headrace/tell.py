@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from headrace.context import Display
@@ -152,7 +153,8 @@ def tell_nothing_to_do(prepared: Prepared) -> None:
         current = version["aliases"].get(spec.alias)
         if current != version["version"]:
             print(f"           {spec.alias} is version {current}")
-    print(f"record:    {prepared.job.records.file(final_runs(prepared.job.graph, prepared.plan)[-1])}")
+    record_file = prepared.job.records.file(final_runs(prepared.job.graph, prepared.plan)[-1])
+    print(f"record:    {near(record_file)}")
 
 
 def tell_plan_head(plan: Plan) -> str:
@@ -165,7 +167,7 @@ def tell_plan_head(plan: Plan) -> str:
     return "plan: " + ", ".join(parts)
 
 
-def tell_run(record: RunRecord, record_file: str, server_hint: str = "") -> None:
+def tell_run(record: RunRecord, record_file: Path, server_hint: str = "") -> None:
     """Print the end of a run: stages, metrics, gate, and where everything is."""
     out = sys.stdout
     _print_stages(record, out)
@@ -179,7 +181,7 @@ def tell_run(record: RunRecord, record_file: str, server_hint: str = "") -> None
     print(f"run       {record.id}  ({record.state}, {record.seconds:.1f} s)", file=out)
     commit = record.published["commit"] if record.published else None
     print(f"lake      branch {record.branch}" + (f", main at {commit[:12]}" if commit else ""), file=out)
-    print(f"record    {record_file}", file=out)
+    print(f"record    {near(record_file)}", file=out)
     if record.wandb:
         where = record.wandb.get("url") or record.wandb.get("dir")
         print(f"W&B       {where}", file=out)
@@ -195,6 +197,12 @@ def tell_run(record: RunRecord, record_file: str, server_hint: str = "") -> None
     out.flush()
 
 
+def near(path: Path) -> str:
+    """Return a path as one would type it here: relative where it is below the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def _print_stages(record: RunRecord, out: TextIO) -> None:
     width = max([len(stage.name) for stage in record.stages] + [5])
     print(f"\n{'stage':<{width}}  state    seconds  why", file=out)
@@ -205,12 +213,15 @@ def _print_stages(record: RunRecord, out: TextIO) -> None:
     print(file=out)
 
 
+SIGNS = {("min", True): "≥", ("min", False): "<", ("max", True): "≤", ("max", False): ">"}
+
+
 def _gate_line(gate: Mapping[str, Any]) -> str:
     checks = gate.get("checks", [])
-    failed = [c for c in checks if not c["passed"]]
-    if failed:
-        return "says no: " + "; ".join(
-            f"{c['metric']} {c['found']} (wanted {c['rule']} {c['wanted']})" for c in failed
-        )
-    shown = "; ".join(f"{c['metric']} {c['found']:.4g} {c['rule']} {c['wanted']}" for c in checks)
-    return f"passed ({shown or 'no thresholds'})"
+    told = "; ".join(
+        f"{c['metric']} {c['found']:.4g} {SIGNS[c['rule'], c['passed']]} {c['wanted']:g}" for c in checks
+    )
+    verdict = "passed" if gate["passed"] else "says no"
+    if gate["passed"] and not all(c["passed"] for c in checks):
+        verdict = "not enforced"
+    return f"{verdict} ({told or 'no thresholds'})"

@@ -7,7 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
@@ -41,6 +47,22 @@ def find_problems(config_name: str, overrides: Sequence[str], first: Exception) 
             except COMPOSE_ERRORS as next_error:
                 error = next_error
         return [*_explain_all(bad, cfg), *_problems_of_rest(cfg)]
+
+
+def first_of_sweep(overrides: Sequence[str]) -> list[str]:
+    """Take the first value of each override that sweeps, so that one config can be composed."""
+    found = []
+    for override in overrides:
+        try:
+            parsed = OverridesParser.create().parse_override(override)
+        except HydraException:
+            found.append(override)
+            continue
+        if parsed.is_sweep_override():
+            value = next(iter(parsed.sweep_string_iterator()))
+            override = f"{override.partition('=')[0]}={value}"
+        found.append(override)
+    return found
 
 
 def _blame(error: Exception, overrides: Sequence[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from headrace.errors import StageError, did_you_mean
 
@@ -18,7 +18,7 @@ def tabular(
     test: pd.DataFrame,
     target: str,
     drop: list[str] | None = None,
-    encode: str = "onehot",
+    encode: Literal["onehot", "ordinal"] = "onehot",
     impute: bool = True,
     scale: bool = True,
 ) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from headrace.errors import StageError
 
@@ -19,7 +19,10 @@ ACTIONS = ("fail", "quarantine", "warn")
 
 
 def check(
-    raw: pd.DataFrame, checker: SchemaChecker, on_invalid: str = "fail", max_rejected: float = 0.0
+    raw: pd.DataFrame,
+    checker: SchemaChecker,
+    on_invalid: Literal["fail", "quarantine", "warn"] = "fail",
+    max_rejected: float = 0.0,
 ) -> dict[str, Any]:
     """Check every row and column; return the good rows, the bad ones, and a report that counts.
 
