@@ -26,8 +26,8 @@ from headrace.core.secrets import redact_overrides
 from headrace.core.spec import StageSpec
 from headrace.errors import StageError, StageFailed
 from headrace.execute import artifact_is_there
+from headrace.job import Job
 from headrace.publish import find_version, read_registry
-from headrace.run import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

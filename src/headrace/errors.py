@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 SHOWN_AT_MOST = 20
 
@@ -64,6 +65,12 @@ class GateRejected(HeadraceError):
     """The run works, but its gate says no: nothing is published."""
 
     exit_code = 3
+
+    @classmethod
+    def by(cls, failed: Iterable[Mapping[str, Any]]) -> GateRejected:
+        """Name each check that failed, with what was found and what was wanted."""
+        lines = [f"  - {c['metric']}: found {c['found']}, wanted {c['rule']} {c['wanted']}" for c in failed]
+        return cls("\n".join(["the gate says no, nothing is published", *lines]))
 
 
 class RunInterrupted(HeadraceError):

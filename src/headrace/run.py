@@ -2,63 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import queue
 import shutil
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from contextvars import copy_context
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from headrace.adapters.record_files import RunRecords
-from headrace.adapters.source_files import Sources
-from headrace.context import Display, StageContext
+from headrace.context import Display
 from headrace.core.artifact import Artifact
-from headrace.core.graph import Graph
-from headrace.core.key import Key, python_version
-from headrace.core.plan import Plan, StagePlan, StageResult, State, input_digests, name_outputs, plan_stage
-from headrace.core.ports import Codec, LakeStore, Runtime, StageCache, StageFuture, StageTask, Tracker
-from headrace.core.record import RunRecord, StageRecord, StageState
-from headrace.core.signature import Signature
-from headrace.core.spec import Experiment, StageSpec
-from headrace.errors import GateRejected, HeadraceError, StageFailed
-from headrace.execute import Workbench, execute_stage
+from headrace.core.key import python_version
+from headrace.core.plan import Plan
+from headrace.core.record import RunRecord
+from headrace.errors import GateRejected, HeadraceError
+from headrace.execute import Workbench
+from headrace.job import Job
 from headrace.publish import publish_run
-
-METRICS = "metrics"  # the artifact whose figures are the run's metrics
-ATTACHED_AT_MOST = 1 << 20  # bytes of a JSON artifact that the tracker gets
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """An experiment with everything that running it takes. The callables build on first need."""
-
-    experiment: Experiment
-    graph: Graph
-    signatures: Mapping[str, Signature]
-    source_commit: str
-    external: Mapping[str, str]  # digest by URI
-    before: Mapping[str, Mapping[str, Any]]  # key parts of the last comparable run by stage
-    make_key: Callable[[StageSpec, Mapping[str, str]], Key]
-    find_result: Callable[[StageSpec, Key], StageResult | None]
-    lake: LakeStore
-    cache: StageCache
-    sources: Sources
-    records: RunRecords
-    root: Path
-    command: str
-    resume: str
-    overrides: Sequence[str]
-    codecs: Callable[[], Sequence[Codec]]
-    tracker: Callable[[], Tracker]
-    runtime: Callable[[], Runtime]
-    git_state: Callable[[], dict[str, Any]]
+from headrace.stage_loop import StageLoop
 
 
 def run_job(job: Job, plan: Plan, display: Display) -> RunRecord:
@@ -84,7 +43,6 @@ class _Run:
         self.runtime = job.runtime()
         self.tracker = job.tracker()
         self.record = _new_record(job)
-        self.made: dict[str, Artifact] = {}
         self.bench = Workbench(
             run_id=self.record.id,
             lake=job.lake,
@@ -131,164 +89,12 @@ class _Run:
 
     def _body(self) -> None:
         self.record.prefect = self.runtime.info()
-        self._run_stages()
-        self._publish()
-
-    # --- stages ---------------------------------------------------------------------------------
-
-    def _run_stages(self) -> None:
-        """Start each stage when its inputs are there; after a failure start no more, and wait."""
-        waiting = list(self.job.graph.order)
-        running: dict[str, StageSpec] = {}
-        done: queue.SimpleQueue[tuple[str, StageFuture]] = queue.SimpleQueue()
-        failure: BaseException | None = None
-        while (waiting and failure is None) or running:
-            ready = [s for s in waiting if self._digests(s) is not None] if failure is None else []
-            alone = len(ready) == 1 and not running
-            for spec in ready:
-                waiting.remove(spec)
-                try:
-                    future = self._start(spec, alone)
-                except GateRejected as error:
-                    failure = error
-                    break
-                if future is None:
-                    continue
-                running[spec.name] = spec
-                if alone:
-                    done.put((spec.name, future))
-                else:
-                    _when_done(future, spec.name, done)
-            if not running:
-                continue
-            name, future = done.get()
-            try:
-                self._finish_stage(running.pop(name), StageResult.from_json(future.result()))
-            except BaseException as error:
-                found = self._failed(self.job.experiment.stage(name), error)
-                failure = failure or found
-        if failure is not None:
-            self._skip(waiting)
-            raise failure
-
-    def _digests(self, spec: StageSpec) -> dict[str, str] | None:
-        return input_digests(spec, self.made, self.job.external)
-
-    def _start(self, spec: StageSpec, alone: bool) -> StageFuture | None:
-        """Start a stage and return its future, or None where its result is there already."""
-        job = self.job
-        digests = self._digests(spec)
-        assert digests is not None
-        plan = self.plan[spec.name]
-        if plan.state is State.MAYBE:
-            key = job.make_key(spec, digests)
-            plan = plan_stage(spec, key, job.find_result, job.before.get(spec.name))
-        assert plan.key is not None
-        entry = StageRecord(
-            name=spec.name,
-            state="running",
-            reason=plan.reason,
-            key=plan.key.value,
-            key_parts=dict(plan.key.parts),
-            inputs=digests,
+        loop = StageLoop(
+            self.job, self.plan, self.record, self.bench, self.runtime, self.tracker, self.display
         )
-        self.record.stages.append(entry)
-        if plan.result is not None:
-            self._finish_stage(spec, plan.result)
-            return None
-        self.display.stage_started(spec.name, plan.reason)
-        if spec.cache:
-            job.cache.forget(plan.key.value)
-        return self.runtime.submit(
-            StageTask(
-                name=spec.name,
-                key=plan.key.value,
-                retries=spec.retries,
-                retry_delay_seconds=spec.retry_delay_seconds,
-                timeout_seconds=spec.timeout_seconds,
-                cache=spec.cache,
-                alone=alone,
-                execute=lambda: self._execute(spec, plan, entry),
-            )
-        )
+        self._publish(loop.run())
 
-    def _execute(self, spec: StageSpec, plan: StagePlan, entry: StageRecord) -> dict[str, Any]:
-        """Execute one stage; of several processes that want the same key, one executes at a time."""
-        job = self.job
-        key = plan.key
-        assert key is not None
-        entry.attempts += 1
-        workdir = job.root / "checkpoints" / key.value
-        context = StageContext(spec.name, job.experiment.seed, workdir, self.tracker, self.display)
-        inputs = {arg: self.made[name] for arg, name in spec.artifact_inputs().items()}
-        with job.cache.lock(key.value):
-            found = job.find_result(spec, key) if spec.cache else None
-            if found is not None:
-                return found.to_json()
-            workdir.mkdir(parents=True, exist_ok=True)
-            result = execute_stage(self.bench, spec, key, inputs, job.signatures[spec.name], context)
-            if spec.cache:
-                job.cache.put(key.value, result.to_json())
-        shutil.rmtree(workdir, ignore_errors=True)
-        return result.to_json()
-
-    def _finish_stage(self, spec: StageSpec, result: StageResult) -> None:
-        entry = self._entry(spec.name)
-        entry.state = "ran" if result.run == self.record.id else "cached"
-        entry.seconds = result.seconds if entry.state == "ran" else 0.0
-        entry.outputs = name_outputs(spec, result)
-        self.made.update(entry.outputs)
-        self._read_figures(entry)
-        self._save()
-        self.display.stage_finished(entry)
-        publish = self.job.experiment.publish
-        if publish is not None and publish.gate in entry.outputs:
-            self._ask_gate(entry.outputs[publish.gate])
-
-    def _read_figures(self, entry: StageRecord) -> None:
-        for name, artifact in entry.outputs.items():
-            if artifact.codec != "json" or artifact.bytes > ATTACHED_AT_MOST:
-                continue
-            path = self.job.lake.local_path(artifact.commit, artifact.path)
-            self.tracker.attach(name, entry.name, {f"{name}.json": path}, {"uri": artifact.uri})
-            if name == METRICS:
-                values = json.loads(path.read_bytes())
-                self.record.metrics = {k: v for k, v in values.items() if isinstance(v, int | float)}
-                self.tracker.log(self.record.metrics)
-
-    def _ask_gate(self, artifact: Artifact) -> None:
-        verdict = json.loads(self.job.lake.local_path(artifact.commit, artifact.path).read_bytes())
-        self.record.gate = verdict
-        if not verdict["passed"]:
-            failed = [check for check in verdict["checks"] if not check["passed"]]
-            lines = "".join(
-                f"\n  - {c['metric']}: found {c['found']}, wanted {c['rule']} {c['wanted']}" for c in failed
-            )
-            raise GateRejected(f"the gate says no, nothing is published{lines}")
-
-    def _failed(self, spec: StageSpec, error: BaseException) -> BaseException:
-        entry = self._entry(spec.name)
-        if isinstance(error, GateRejected) and entry.outputs:
-            return error
-        entry.state = "failed"
-        entry.reason = f"{type(error).__name__}: {error}"
-        self.display.stage_finished(entry)
-        if not isinstance(error, Exception):
-            return error
-        failure = StageFailed(spec.name, error)
-        failure.__cause__ = error
-        return failure
-
-    def _skip(self, waiting: Sequence[StageSpec]) -> None:
-        state: StageState = "skipped"
-        self.record.stages += [StageRecord(name=spec.name, state=state) for spec in waiting]
-
-    def _entry(self, name: str) -> StageRecord:
-        return next(entry for entry in self.record.stages if entry.name == name)
-
-    # --- the end --------------------------------------------------------------------------------
-
-    def _publish(self) -> None:
+    def _publish(self, made: dict[str, Artifact]) -> None:
         spec = self.job.experiment.publish
         if spec is None:
             return
@@ -298,7 +104,7 @@ class _Run:
             self.job.lake,
             self.record.id,
             spec,
-            self.made[spec.package],
+            made[spec.package],
             self.record.metrics,
             self._record_bytes(),
             _metadata(self.record),
@@ -337,17 +143,6 @@ class _Run:
 
     def _seconds(self) -> float:
         return round(time.perf_counter() - self.started, 3)
-
-
-def _when_done(future: StageFuture, name: str, done: queue.SimpleQueue[tuple[str, StageFuture]]) -> None:
-    """Put the future on the queue when it is done, waiting for it in a thread of its own."""
-
-    def wait() -> None:
-        with suppress(BaseException):  # whoever takes it from the queue asks again, and raises
-            future.result()
-        done.put((name, future))
-
-    threading.Thread(target=copy_context().run, args=(wait,), daemon=True).start()
 
 
 def _metadata(record: RunRecord) -> dict[str, str]:

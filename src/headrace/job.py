@@ -1,0 +1,43 @@
+"""A job: an experiment with everything that running it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headrace.adapters.record_files import RunRecords
+from headrace.adapters.source_files import Sources
+from headrace.core.graph import Graph
+from headrace.core.key import Key
+from headrace.core.plan import StageResult
+from headrace.core.ports import Codec, LakeStore, Runtime, StageCache, Tracker
+from headrace.core.signature import Signature
+from headrace.core.spec import Experiment, StageSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The callables build on first need, so that a plan costs no import."""
+
+    experiment: Experiment
+    graph: Graph
+    signatures: Mapping[str, Signature]
+    source_commit: str
+    external: Mapping[str, str]  # digest by URI
+    before: Mapping[str, Mapping[str, Any]]  # key parts of the last comparable run by stage
+    make_key: Callable[[StageSpec, Mapping[str, str]], Key]
+    find_result: Callable[[StageSpec, Key], StageResult | None]
+    lake: LakeStore
+    cache: StageCache
+    sources: Sources
+    records: RunRecords
+    root: Path
+    command: str
+    resume: str
+    overrides: Sequence[str]
+    codecs: Callable[[], Sequence[Codec]]
+    tracker: Callable[[], Tracker]
+    runtime: Callable[[], Runtime]
+    git_state: Callable[[], dict[str, Any]]

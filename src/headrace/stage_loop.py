@@ -1,0 +1,217 @@
+"""The stages of one run: each starts when its inputs are there, side by side where the graph allows it."""
+
+from __future__ import annotations
+
+import json
+import queue
+import shutil
+import threading
+from contextlib import suppress
+from contextvars import copy_context
+from typing import Any
+
+from headrace.context import Display, StageContext
+from headrace.core.artifact import Artifact
+from headrace.core.plan import Plan, StagePlan, StageResult, State, input_digests, name_outputs, plan_stage
+from headrace.core.ports import Runtime, StageFuture, StageTask, Tracker
+from headrace.core.record import RunRecord, StageRecord
+from headrace.core.spec import StageSpec
+from headrace.errors import GateRejected, StageFailed
+from headrace.execute import Workbench, execute_stage
+from headrace.job import Job
+
+METRICS = "metrics"  # the artifact whose figures are the run's metrics
+ATTACHED_AT_MOST = 1 << 20  # bytes of a JSON artifact that the tracker gets
+
+Done = queue.SimpleQueue[tuple[str, StageFuture]]
+
+
+class StageLoop:
+    """Runs the stages of a job, and writes into the record what becomes of each."""
+
+    def __init__(
+        self,
+        job: Job,
+        plan: Plan,
+        record: RunRecord,
+        bench: Workbench,
+        runtime: Runtime,
+        tracker: Tracker,
+        display: Display,
+    ) -> None:
+        self.made: dict[str, Artifact] = {}
+        self._job = job
+        self._plan = plan
+        self._record = record
+        self._bench = bench
+        self._runtime = runtime
+        self._tracker = tracker
+        self._display = display
+
+    def run(self) -> dict[str, Artifact]:
+        """Run every stage and return the artifacts by name.
+
+        After a failure no stage is started any more, those that run are waited for, and the first
+        failure is raised: `StageFailed`, or `GateRejected` for a gate that says no.
+        """
+        waiting = list(self._job.graph.order)
+        running: set[str] = set()
+        done: Done = queue.SimpleQueue()
+        failure: BaseException | None = None
+        while (waiting and failure is None) or running:
+            ready = [s for s in waiting if self._digests(s) is not None] if failure is None else []
+            alone = len(ready) == 1 and not running
+            for spec in ready:
+                waiting.remove(spec)
+                try:
+                    future = self._start(spec, alone)
+                except Exception as error:
+                    failure = self._failed(spec, error)
+                    break
+                if future is not None:
+                    running.add(spec.name)
+                    _tell_when_done(future, spec.name, done, at_once=alone)
+            if running:
+                failure = self._finish_one(done, running) or failure
+        if failure is not None:
+            self._record.stages += [StageRecord(name=spec.name, state="skipped") for spec in waiting]
+            raise failure
+        return self.made
+
+    def _digests(self, spec: StageSpec) -> dict[str, str] | None:
+        return input_digests(spec, self.made, self._job.external)
+
+    def _start(self, spec: StageSpec, alone: bool) -> StageFuture | None:
+        """Start a stage and return its future, or None where its result is there already."""
+        entry = StageRecord(name=spec.name, state="running", inputs=self._digests(spec) or {})
+        self._record.stages.append(entry)
+        plan = self._decide(spec, entry.inputs)
+        assert plan.key is not None  # its inputs are known
+        entry.reason, entry.key, entry.key_parts = plan.reason, plan.key.value, dict(plan.key.parts)
+        if plan.result is not None:
+            self._finish(spec, plan.result)
+            return None
+        self._display.stage_started(spec.name, plan.reason)
+        if spec.cache:
+            self._forget_if_stale(spec, plan)
+        return self._runtime.submit(
+            StageTask(
+                name=spec.name,
+                key=plan.key.value,
+                retries=spec.retries,
+                retry_delay_seconds=spec.retry_delay_seconds,
+                timeout_seconds=spec.timeout_seconds,
+                cache=spec.cache,
+                alone=alone,
+                execute=lambda: self._execute(spec, plan, entry),
+            )
+        )
+
+    def _decide(self, spec: StageSpec, inputs: dict[str, str]) -> StagePlan:
+        """Return the plan of a stage now that its inputs are known."""
+        plan = self._plan[spec.name]
+        if plan.state is not State.MAYBE:
+            return plan
+        key = self._job.make_key(spec, inputs)
+        return plan_stage(spec, key, self._job.find_result, self._job.before.get(spec.name))
+
+    def _forget_if_stale(self, spec: StageSpec, plan: StagePlan) -> None:
+        """Drop a record whose objects are gone, which Prefect would take for a hit.
+
+        A record that is good by now is another run's, made since the plan; it stays, and hits.
+        """
+        assert plan.key is not None
+        if self._job.cache.get(plan.key.value) is not None and self._job.find_result(spec, plan.key) is None:
+            self._job.cache.forget(plan.key.value)
+
+    def _execute(self, spec: StageSpec, plan: StagePlan, entry: StageRecord) -> dict[str, Any]:
+        """Execute one stage; of several processes that want the same key, one executes at a time."""
+        job = self._job
+        key = plan.key
+        assert key is not None
+        entry.attempts += 1
+        workdir = job.root / "checkpoints" / key.value
+        context = StageContext(spec.name, job.experiment.seed, workdir, self._tracker, self._display)
+        inputs = {arg: self.made[name] for arg, name in spec.artifact_inputs().items()}
+        with job.cache.lock(key.value):
+            found = job.find_result(spec, key) if spec.cache else None
+            if found is not None:
+                return found.to_json()
+            workdir.mkdir(parents=True, exist_ok=True)
+            result = execute_stage(self._bench, spec, key, inputs, job.signatures[spec.name], context)
+            if spec.cache:
+                job.cache.put(key.value, result.to_json())
+        shutil.rmtree(workdir, ignore_errors=True)
+        return result.to_json()
+
+    def _finish_one(self, done: Done, running: set[str]) -> BaseException | None:
+        """Wait for one stage; return its failure, or None."""
+        name, future = done.get()
+        running.remove(name)
+        spec = self._job.experiment.stage(name)
+        try:
+            self._finish(spec, StageResult.from_json(future.result()))
+        except BaseException as error:
+            return self._failed(spec, error)
+        return None
+
+    def _finish(self, spec: StageSpec, result: StageResult) -> None:
+        entry = self._entry(spec.name)
+        entry.state = "ran" if result.run == self._record.id else "cached"
+        entry.seconds = result.seconds if entry.state == "ran" else 0.0
+        entry.outputs = name_outputs(spec, result)
+        self.made.update(entry.outputs)
+        self._read_figures(entry)
+        self._job.records.write(self._record)
+        self._display.stage_finished(entry)
+        publish = self._job.experiment.publish
+        if publish is not None and publish.gate in entry.outputs:
+            self._ask_gate(entry.outputs[publish.gate])
+
+    def _read_figures(self, entry: StageRecord) -> None:
+        for name, artifact in entry.outputs.items():
+            if artifact.codec != "json" or artifact.bytes > ATTACHED_AT_MOST:
+                continue
+            path = self._job.lake.local_path(artifact.commit, artifact.path)
+            self._tracker.attach(name, entry.name, {f"{name}.json": path}, {"uri": artifact.uri})
+            if name == METRICS:
+                values = json.loads(path.read_bytes())
+                self._record.metrics = {k: v for k, v in values.items() if isinstance(v, int | float)}
+                self._tracker.log(self._record.metrics)
+
+    def _ask_gate(self, artifact: Artifact) -> None:
+        verdict = json.loads(self._job.lake.local_path(artifact.commit, artifact.path).read_bytes())
+        self._record.gate = verdict
+        if not verdict["passed"]:
+            raise GateRejected.by(check for check in verdict["checks"] if not check["passed"])
+
+    def _failed(self, spec: StageSpec, error: BaseException) -> BaseException:
+        """Record a failure, and return what is to be raised for it."""
+        entry = self._entry(spec.name)
+        if isinstance(error, GateRejected) and entry.outputs:
+            return error
+        entry.state = "failed"
+        entry.reason = f"{type(error).__name__}: {error}"
+        self._display.stage_finished(entry)
+        if not isinstance(error, Exception):
+            return error
+        failure = StageFailed(spec.name, error)
+        failure.__cause__ = error
+        return failure
+
+    def _entry(self, name: str) -> StageRecord:
+        return next(entry for entry in self._record.stages if entry.name == name)
+
+
+def _tell_when_done(future: StageFuture, name: str, done: Done, at_once: bool) -> None:
+    """Put a future on the queue when it is done, waiting for it in a thread of its own."""
+    if at_once:
+        done.put((name, future))
+        return
+
+    def wait() -> None:
+        with suppress(BaseException):  # whoever takes it from the queue asks again, and raises
+            future.result()
+        done.put((name, future))
+
+    threading.Thread(target=copy_context().run, args=(wait,), daemon=True).start()
