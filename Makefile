@@ -29,7 +29,7 @@ train: $(READY) ## run the default experiment; ARGS="model.C=3" adds overrides
 	@$(PY) -m flows.train +experiment=penguins $(ARGS)
 
 test: $(READY) ## pass every test; ARGS="-k lake" chooses some
-	@$(PY) -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n auto $(ARGS)
 
 check: $(READY) ## lint, format, types, import layers, documentation
 	@$(PY) -m ruff check .
@@ -40,6 +40,7 @@ check: $(READY) ## lint, format, types, import layers, documentation
 
 bench: $(READY) ## time the shell command against a plain script
 	@$(PY) benchmarks/overhead.py $(ARGS)
+	@$(PY) benchmarks/lake.py
 
 docs: $(READY) ## build the documentation into site/
 	@$(PY) -m mkdocs build --strict

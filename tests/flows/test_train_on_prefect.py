@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.xdist_group("train_on_prefect")]
+pytestmark = [pytest.mark.slow, pytest.mark.server]
 
 
 class Shell:
@@ -57,14 +57,14 @@ class Shell:
             return json.load(answer)
 
 
-@pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
-    made = Shell(tmp_path_factory.mktemp("prefect-project"))
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    made = Shell(tmp_path)
     yield made
     made.headrace("server", "stop")
 
 
-def test_a_run_is_one_flow_run_with_a_task_run_a_stage(shell: Shell) -> None:
+def a_run_is_one_flow_run_with_a_task_run_a_stage(shell: Shell) -> None:
     """The first command starts a server, runs there, and says where to look and how to stop it."""
     out = shell.train().stdout
     (record,) = shell.records()
@@ -82,32 +82,36 @@ def test_a_run_is_one_flow_run_with_a_task_run_a_stage(shell: Shell) -> None:
     assert "| train | " in plan["data"]
 
 
-def test_wandb_has_the_run_offline(shell: Shell) -> None:
+def wandb_has_the_run_offline(shell: Shell) -> None:
     """Without a key the W&B run is a folder that the record names."""
     record = shell.records()[0]
     folder = Path(record["wandb"]["dir"])
     assert list((shell.folder / folder).glob("*.wandb"))
 
 
-def test_the_server_can_be_asked_for(shell: Shell) -> None:
+def the_server_can_be_asked_for(shell: Shell) -> None:
     """`headrace server url` and `status` tell of the server that the run left."""
     url = shell.headrace("server", "url").stdout.strip()
     assert shell.records()[0]["prefect"]["url"].startswith(url)
     assert "running" in shell.headrace("server", "status").stdout
 
 
-def test_the_same_again_makes_no_flow_run(shell: Shell) -> None:
+def the_same_again_makes_no_flow_run(shell: Shell) -> None:
     """With nothing to do the server hears nothing of it."""
     assert "nothing to do" in shell.train().stdout
     assert len(shell.ask("flow_runs/filter")) == 1
 
 
-def test_the_deployed_flow_trains_in_its_own_flow_run(shell: Shell) -> None:
+def the_deployed_flow_trains_in_its_own_flow_run(shell: Shell) -> None:
     """`flows.train.train` takes overrides, can be made a deployment, and uses the flow run it is in."""
     code = (
         "import json, sys\n"
         "from flows.train import train\n"
-        "assert train.to_deployment('nightly').name == 'nightly'\n"
+        "from prefect.deployments.runner import EntrypointType\n"
+        "from prefect.flows import load_flow_from_entrypoint\n"
+        "made = train.to_deployment('nightly', entrypoint_type=EntrypointType.MODULE_PATH)\n"
+        "assert made.entrypoint == 'flows.train.train'\n"
+        "assert load_flow_from_entrypoint(made.entrypoint) is train\n"
         "print(json.dumps(train(['+experiment=breast_cancer', 'model.C=2'])))\n"
     )
     url = shell.headrace("server", "url").stdout.strip()
@@ -123,9 +127,19 @@ def test_the_deployed_flow_trains_in_its_own_flow_run(shell: Shell) -> None:
     }
 
 
-def test_stop_stops_it(shell: Shell) -> None:
+def stop_stops_it(shell: Shell) -> None:
     """`headrace server stop` ends the server, and `status` then says how one starts."""
     assert shell.headrace("server", "stop").stdout.strip() == "stopped"
     gone = shell.headrace("server", "status")
     assert gone.returncode == 1
     assert "a run starts one" in gone.stderr
+
+
+def test_a_project_lives_on_its_own_server(shell: Shell) -> None:
+    """From the first command to the last one, each step sees what the one before it left."""
+    a_run_is_one_flow_run_with_a_task_run_a_stage(shell)
+    wandb_has_the_run_offline(shell)
+    the_server_can_be_asked_for(shell)
+    the_same_again_makes_no_flow_run(shell)
+    the_deployed_flow_trains_in_its_own_flow_run(shell)
+    stop_stops_it(shell)
