@@ -25,15 +25,19 @@ EXIT_CODES = {"succeeded": 0, "failed": 1, "rejected": 3, "interrupted": 130}
 def run_train(cfg: DictConfig, overrides: Sequence[str]) -> RunRecord | None:
     """Plan, and run what is to run. Returns the run's record, or None where nothing was to do."""
     prepared = prepare(cfg, overrides, flow="train")
+    tell.tell_unfollowed(prepared.plan)
     if prepared.nothing_to_do:
         tell.tell_nothing_to_do(prepared)
         return None
+    if rejection := prepared.rejected_by():
+        tell.tell_rejected(prepared)
+        raise rejection
     prepared.begin()
 
     from headrace.run import run_job
 
     record = run_job(prepared.job, prepared.plan, tell.open_display())
-    tell.tell_run(record, prepared.job.records.file(record.id), prepared.server_hint())
+    tell.tell_run(record, prepared.job.records.file(record.id), prepared.head(record), prepared.server_hint())
     return record
 
 

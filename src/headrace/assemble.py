@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,17 +15,20 @@ from omegaconf import DictConfig
 from headrace.adapters.cache_files import FileStageCache
 from headrace.adapters.git_state import read_git_state
 from headrace.adapters.record_files import RunRecords
+from headrace.adapters.scratch_folders import ScratchFolders
 from headrace.adapters.source_files import Sources
 from headrace.adapters.stat_cache import StatCache
 from headrace.config.build import build_node
 from headrace.config.load import Loaded, load_config
 from headrace.core.code import CodeIndex
 from headrace.core.key import Key, make_key
-from headrace.core.plan import Plan, StageResult, all_external, plan_run
+from headrace.core.plan import Plan, StageResult, State, all_external, name_outputs, plan_run
 from headrace.core.ports import MAIN, Codec, LakeStore, Runtime, StageCache, Tracker
+from headrace.core.record import RunRecord
+from headrace.core.redactor import Redactor
 from headrace.core.secrets import redact_overrides
 from headrace.core.spec import StageSpec
-from headrace.errors import StageError, StageFailed
+from headrace.errors import ConfigError, GateRejected, InvalidName, RefNotFound, StageError, StageFailed
 from headrace.execute import artifact_is_there
 from headrace.job import Job
 from headrace.publish import find_version, read_registry
@@ -60,6 +64,28 @@ class Prepared:
         publishes = self.job.experiment.publish is not None
         return self.plan.nothing_to_run and (not publishes or self.published() is not None)
 
+    def rejected_by(self) -> GateRejected | None:
+        """Return the gate's no, where every stage up to the gate is cached and it says no; else None."""
+        spec = self.job.experiment.publish
+        if spec is None or spec.gate is None:
+            return None
+        gate = self.job.graph.producer[spec.gate]
+        after = self.job.graph.downstream(gate)
+        stages = [stage for stage in self.plan.stages if stage.name not in after]
+        if any(stage.state is not State.CACHED for stage in stages):
+            return None
+        result = self.plan[gate].result
+        assert result is not None
+        artifact = name_outputs(self.job.experiment.stage(gate), result)[spec.gate]
+        verdict = json.loads(self.job.lake.local_path(artifact.commit, artifact.path).read_bytes())
+        if verdict["passed"]:
+            return None
+        return GateRejected.by(check for check in verdict["checks"] if not check["passed"])
+
+    def head(self, record: RunRecord) -> str:
+        """Return the commit that a run's branch is at."""
+        return self.job.lake.resolve(record.branch)
+
 
 def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
     """Check a config, and plan its run. Writes nothing but what it remembers of files.
@@ -70,14 +96,15 @@ def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
     remembered = StatCache(root / "cache" / "files.json")
     index = CodeIndex(remembered.remember)
     loaded = load_config(cfg, index)
+    cache_files = FileStageCache(root / "cache" / "stages")
+    runtime = _Runtimes(root, loaded, cache_files)
+    runtime.check()
     lake: LakeStore = build_node(loaded.lake)
-    source_commit = lake.resolve(loaded.experiment.source_ref)
+    source_commit = _resolve_source(lake, loaded.experiment.source_ref)
     sources = Sources(remembered.remember, lake, source_commit)
     records = RunRecords(root / "runs")
-    cache_files = FileStageCache(root / "cache" / "stages")
     external = _digest_external(loaded, sources)
     before = records.latest(loaded.experiment.name, loaded.experiment.pipeline)
-    runtime = _Runtimes(root, loaded, cache_files)
     shown = redact_overrides(overrides)
     command = shlex.join(["python", "-m", f"flows.{flow}", *shown])
     job = Job(
@@ -93,6 +120,8 @@ def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
         cache=cache_files,
         sources=sources,
         records=records,
+        scratch=ScratchFolders(root / "scratch"),
+        redact=_redactor(loaded),
         root=root,
         command=command,
         resume=command,
@@ -105,6 +134,19 @@ def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
     plan = plan_run(job.graph, external, job.make_key, job.find_result, job.before)
     remembered.save()
     return Prepared(job=job, plan=plan, begin=runtime.begin, server_hint=runtime.hint)
+
+
+def _resolve_source(lake: LakeStore, ref: str) -> str:
+    try:
+        return lake.resolve(ref)
+    except (RefNotFound, InvalidName) as error:
+        raise ConfigError.one("source_ref", str(error), f"type: source_ref={MAIN}") from error
+
+
+def _redactor(loaded: Loaded) -> Redactor:
+    public = loaded.experiment.config
+    stages = [(s.params, public["stages"][s.name].get("params")) for s in loaded.experiment.stages]
+    return Redactor([*stages, (loaded.lake, public["lake"]), (loaded.tracker, public["tracker"])])
 
 
 def _digest_external(loaded: Loaded, sources: Sources) -> dict[str, str]:
@@ -163,6 +205,13 @@ class _Runtimes:
         self._kind = loaded.runtime_kind
         self._max_workers = loaded.max_workers
         self._cache = cache_files
+
+    def check(self) -> None:
+        """Raise `ConfigError` where the runtime wants an API that nobody configured."""
+        if self._kind == "cloud":
+            from headrace.adapters.server_prefect import require_configured_api_url
+
+            require_configured_api_url()
 
     def begin(self) -> None:
         """Start the local server where one is needed and none runs, without waiting for it."""

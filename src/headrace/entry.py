@@ -40,6 +40,12 @@ def shell(config_name: str, task: Task) -> None:
             print(f"\nto try again, type:\n{command}", file=sys.stderr)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    if code == INTERRUPTED:
+        # A stage may still run in a thread, for which the interpreter would wait: the record is written,
+        # and what the stage has not committed nobody sees.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -21,7 +21,7 @@ from headrace.core.ports import Codec, Context, LakeStore, ObjectInfo
 from headrace.core.record import branch_of
 from headrace.core.signature import Signature
 from headrace.core.spec import StageSpec
-from headrace.errors import ObjectNotFound, RefNotFound, StageError, did_you_mean
+from headrace.errors import HeadraceError, ObjectNotFound, RefNotFound, StageError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def execute_stage(
     with tempfile.TemporaryDirectory(dir=bench.scratch, prefix=f"{spec.name}-") as folder:
         work = Path(folder)
         arguments = _load_inputs(bench, spec, inputs, signature, work)
-        arguments.update(build_node(spec.params))
+        arguments.update(_build_params(spec))
         if CONTEXT in signature.names():
             arguments[CONTEXT] = context
         returned = _import_call(spec.call)(**arguments)
@@ -128,6 +128,16 @@ def _load_inputs(
         wanted = signature.type_of(argument)
         arguments[argument] = load_artifact(bench.lake, bench.codecs, artifact, wanted, work)
     return arguments
+
+
+def _build_params(spec: StageSpec) -> dict[str, Any]:
+    try:
+        return dict(build_node(spec.params))
+    except Exception as error:
+        # Hydra wraps what a constructor raises; ours say more than the wrapper.
+        if isinstance(error.__cause__, HeadraceError):
+            raise error.__cause__ from None
+        raise
 
 
 def _import_call(call: str) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.adapters.record_files import RunRecords
+from headrace.adapters.scratch_folders import ScratchFolders
 from headrace.adapters.source_files import Sources
 from headrace.core.graph import Graph
 from headrace.core.key import Key
@@ -33,6 +34,8 @@ class Job:
     cache: StageCache
     sources: Sources
     records: RunRecords
+    scratch: ScratchFolders
+    redact: Callable[[str], str]  # replaces the secrets of the config in a text
     root: Path
     command: str
     resume: str

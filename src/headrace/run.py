@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+import signal
+import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType, TracebackType
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +16,7 @@ from headrace.context import Display
 from headrace.core.artifact import Artifact
 from headrace.core.key import python_version
 from headrace.core.plan import Plan
-from headrace.core.record import RunRecord
+from headrace.core.record import RunRecord, StageRecord, UnreadableRecord
 from headrace.errors import GateRejected, HeadraceError
 from headrace.execute import Workbench
 from headrace.job import Job
@@ -34,6 +38,31 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
 
 
+class Interrupts:
+    """While open, SIGINT and SIGTERM raise `KeyboardInterrupt`, and `fired` remembers that they came.
+
+    Libraries turn an interrupt that hits them at a bad moment into some other error.
+    """
+
+    def __init__(self) -> None:
+        self.fired = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {s: signal.signal(s, self._fire) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _fire(self, number: int, frame: FrameType | None) -> None:
+        self.fired = True
+        raise KeyboardInterrupt
+
+
 class _Run:
     def __init__(self, job: Job, plan: Plan, display: Display) -> None:
         self.job = job
@@ -43,55 +72,76 @@ class _Run:
         self.runtime = job.runtime()
         self.tracker = job.tracker()
         self.record = _new_record(job)
-        self.bench = Workbench(
-            run_id=self.record.id,
-            lake=job.lake,
-            codecs=job.codecs(),
-            sources=job.sources,
-            scratch=job.root / "scratch" / self.record.id,
-            commit_metadata={"experiment": job.experiment.name},
-        )
 
     def go(self) -> RunRecord:
-        record = self.record
+        self._bury_the_dead()
+        interrupts = Interrupts()
         try:
-            self._save()
-            tags = [record.experiment, record.pipeline]
-            self.tracker.start(record.id, record.experiment, record.config, tags)
-            self.job.lake.create_branch(record.branch, self.job.source_commit)
-            record.git = self.job.git_state()
-            self.display.run_started(record, len(self.job.graph.order))
-            name = f"{record.experiment} {record.id}"
-            parameters = {"overrides": list(self.job.overrides)}
-            self.runtime.run(name, self._body, parameters, self.plan.to_markdown())
-            record.state = "succeeded"
-        except GateRejected as error:
-            self._end("rejected", str(error))
-        except KeyboardInterrupt:
-            self._end("interrupted", "interrupted")
-        except HeadraceError as error:
-            self._end("failed", str(error))
+            with interrupts, self.job.scratch.open(self.record.id) as scratch:
+                self._start()
+                name = f"{self.record.experiment} {self.record.id}"
+                parameters = {"overrides": list(self.job.overrides)}
+                plan = self.plan.to_markdown()
+                self.runtime.run(name, lambda: self._body(scratch), parameters, plan)
+            self.record.state = "succeeded"
         except BaseException as error:
-            self._end("failed", f"{type(error).__name__}: {error}")
-            raise
+            self._end(error, interrupts.fired)
+            expected = isinstance(error, HeadraceError | KeyboardInterrupt)
+            if not expected and not interrupts.fired:
+                raise
         finally:
             self._finish()
-        return record
+        return self.record
 
-    def _end(self, state: Any, error: str) -> None:
-        self.record.state = state
-        self.record.error = error
-        self.record.published = None
-        for entry in self.record.stages:
+    def _bury_the_dead(self) -> None:
+        """Tell in their records that runs were killed, and remove what they left."""
+        for run_id in self.job.scratch.sweep():
+            with suppress(UnreadableRecord):
+                record = self.job.records.read(run_id)
+                if record.state == "running":
+                    record.state, record.error = "interrupted", "killed"
+                    self.job.records.write(record)
+
+    def _start(self) -> None:
+        record = self.record
+        self._save()
+        tags = [record.experiment, record.pipeline]
+        self.tracker.start(record.id, record.experiment, record.config, tags)
+        self.job.lake.create_branch(record.branch, self.job.source_commit)
+        record.git = self.job.git_state()
+        self.display.run_started(record, len(self.job.graph.order))
+
+    def _end(self, error: BaseException, interrupted: bool) -> None:
+        """Write into the record how the run ended. What is published stays published."""
+        record = self.record
+        if record.published is not None:
+            record.state = "succeeded"
+            return
+        if interrupted or isinstance(error, KeyboardInterrupt):
+            record.state, record.error = "interrupted", "interrupted"
+        elif isinstance(error, GateRejected):
+            record.state, record.error = "rejected", str(error)
+        else:
+            said = str(error) if isinstance(error, HeadraceError) else f"{type(error).__name__}: {error}"
+            record.state, record.error = "failed", self.job.redact(said)
+        for entry in record.stages:
             if entry.state == "running":
-                entry.state = "failed"
-                entry.reason = error
+                entry.state, entry.reason = "failed", record.error
+        reached = {entry.name for entry in record.stages}
+        missing = [spec.name for spec in self.job.graph.order if spec.name not in reached]
+        record.stages += [StageRecord(name=name, state="skipped") for name in missing]
 
-    def _body(self) -> None:
+    def _body(self, scratch: Path) -> None:
         self.record.prefect = self.runtime.info()
-        loop = StageLoop(
-            self.job, self.plan, self.record, self.bench, self.runtime, self.tracker, self.display
+        bench = Workbench(
+            run_id=self.record.id,
+            lake=self.job.lake,
+            codecs=self.job.codecs(),
+            sources=self.job.sources,
+            scratch=scratch,
+            commit_metadata=_metadata(self.record),
         )
+        loop = StageLoop(self.job, self.plan, self.record, bench, self.runtime, self.tracker, self.display)
         self._publish(loop.run())
 
     def _publish(self, made: dict[str, Artifact]) -> None:
@@ -113,14 +163,15 @@ class _Run:
     def _finish(self) -> None:
         record = self.record
         record.seconds = self._seconds()
-        summary = {"state": record.state, **record.metrics, "lake_commit": self._commit_id()}
-        self.tracker.finish(record.state, summary)
-        record.wandb = self.tracker.info()
         record.packages = _packages(record)
+        self._save()
+        summary = {"state": record.state, **record.metrics, "lake_commit": self._commit_id()}
+        with suppress(KeyboardInterrupt):  # what was to be recorded is; only the tracker's copy may lag
+            self.tracker.finish(record.state, summary)
+        record.wandb = self.tracker.info()
         self._save()
         if record.published is None:
             self._commit_record()
-        shutil.rmtree(self.bench.scratch, ignore_errors=True)
         self.display.close()
 
     def _commit_id(self) -> str:

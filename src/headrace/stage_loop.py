@@ -16,7 +16,7 @@ from headrace.core.plan import Plan, StagePlan, StageResult, State, input_digest
 from headrace.core.ports import Runtime, StageFuture, StageTask, Tracker
 from headrace.core.record import RunRecord, StageRecord
 from headrace.core.spec import StageSpec
-from headrace.errors import GateRejected, StageFailed
+from headrace.errors import GateRejected, ObjectDamaged, StageError, StageFailed
 from headrace.execute import Workbench, execute_stage
 from headrace.job import Job
 
@@ -61,6 +61,7 @@ class StageLoop:
         while (waiting and failure is None) or running:
             ready = [s for s in waiting if self._digests(s) is not None] if failure is None else []
             alone = len(ready) == 1 and not running
+            hits = 0
             for spec in ready:
                 waiting.remove(spec)
                 try:
@@ -68,11 +69,14 @@ class StageLoop:
                 except Exception as error:
                     failure = self._failed(spec, error)
                     break
-                if future is not None:
-                    running.add(spec.name)
-                    _tell_when_done(future, spec.name, done, at_once=alone)
-            if running:
-                failure = self._finish_one(done, running) or failure
+                if future is None:
+                    hits += 1
+                    continue
+                running.add(spec.name)
+                _tell_when_done(future, spec.name, done, at_once=alone)
+            if running and not hits:  # a hit may have made more stages ready
+                failed = self._finish_one(done, running)
+                failure = failure or failed
         if failure is not None:
             self._record.stages += [StageRecord(name=spec.name, state="skipped") for spec in waiting]
             raise failure
@@ -138,7 +142,10 @@ class StageLoop:
             if found is not None:
                 return found.to_json()
             workdir.mkdir(parents=True, exist_ok=True)
-            result = execute_stage(self._bench, spec, key, inputs, job.signatures[spec.name], context)
+            try:
+                result = execute_stage(self._bench, spec, key, inputs, job.signatures[spec.name], context)
+            except Exception as error:
+                raise self._without_secrets(error) from error.__cause__
             if spec.cache:
                 job.cache.put(key.value, result.to_json())
         shutil.rmtree(workdir, ignore_errors=True)
@@ -159,6 +166,8 @@ class StageLoop:
         entry = self._entry(spec.name)
         entry.state = "ran" if result.run == self._record.id else "cached"
         entry.seconds = result.seconds if entry.state == "ran" else 0.0
+        if entry.state == "cached":
+            entry.reason = f"made by {result.run}"
         entry.outputs = name_outputs(spec, result)
         self.made.update(entry.outputs)
         self._read_figures(entry)
@@ -192,12 +201,27 @@ class StageLoop:
             return error
         entry.state = "failed"
         entry.reason = f"{type(error).__name__}: {error}"
+        if isinstance(error, ObjectDamaged):
+            self._forget_inputs(spec)
         self._display.stage_finished(entry)
         if not isinstance(error, Exception):
             return error
         failure = StageFailed(spec.name, error)
         failure.__cause__ = error
         return failure
+
+    def _forget_inputs(self, spec: StageSpec) -> None:
+        """Let the stages that made a damaged input run again next time: storing it anew mends it."""
+        for upstream in self._job.graph.upstream[spec.name]:
+            key = self._entry(upstream).key
+            if key is not None:
+                self._job.cache.forget(key)
+
+    def _without_secrets(self, error: Exception) -> Exception:
+        """Return the error, or where its text holds a secret one that does not."""
+        text = str(error)
+        redacted = self._job.redact(text)
+        return error if redacted == text else StageError(f"{type(error).__name__}: {redacted}")
 
     def _entry(self, name: str) -> StageRecord:
         return next(entry for entry in self._record.stages if entry.name == name)

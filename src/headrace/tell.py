@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from headrace.context import Display
-from headrace.core.plan import Plan, State, final_runs
+from headrace.core.plan import Plan, final_runs
 from headrace.core.record import RunRecord, StageRecord
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from headrace.assemble import Prepared
 
 LINE_EVERY_SECONDS = 5.0
+ROOMY = 72  # columns; a narrower terminal gets no bar, so that counts and notes keep their place
 MARKS = {"ran": "✓", "cached": "=", "failed": "✗", "skipped": "-", "running": "…"}
 
 
@@ -82,21 +83,29 @@ class TerminalDisplay:
                     BarColumn,
                     MofNCompleteColumn,
                     Progress,
+                    ProgressColumn,
                     SpinnerColumn,
                     TextColumn,
                     TimeElapsedColumn,
                 )
+                from rich.table import Column
 
-                self._progress = Progress(
+                console = Console(stderr=True)
+                columns: list[ProgressColumn] = [
                     SpinnerColumn(),
-                    TextColumn("{task.description}"),
-                    BarColumn(bar_width=None),
-                    MofNCompleteColumn(),
-                    TimeElapsedColumn(),
-                    TextColumn("{task.fields[note]}"),
-                    console=Console(stderr=True),
-                    transient=True,
+                    TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+                    MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=5)),
+                ]
+                if console.width >= ROOMY:
+                    columns += [BarColumn(), TimeElapsedColumn()]
+                columns.append(
+                    TextColumn(
+                        "{task.fields[note]}",
+                        markup=False,
+                        table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+                    )
                 )
+                self._progress = Progress(*columns, console=console, transient=True, expand=True)
                 self._progress.start()
             return self._progress
 
@@ -157,17 +166,28 @@ def tell_nothing_to_do(prepared: Prepared) -> None:
     print(f"record:    {near(record_file)}")
 
 
-def tell_plan_head(plan: Plan) -> str:
-    """Return the plan in one line."""
-    parts = [
-        f"{plan.count(state)} {word}"
-        for state, word in ((State.CACHED, "cached"), (State.RUN, "to run"), (State.MAYBE, "that may run"))
-        if plan.count(state)
-    ]
-    return "plan: " + ", ".join(parts)
+def tell_rejected(prepared: Prepared) -> None:
+    """Say that nothing runs, because the answer of the gate is known."""
+    spec = prepared.job.experiment.publish
+    assert spec is not None
+    assert spec.gate is not None
+    result = prepared.plan[prepared.job.graph.producer[spec.gate]].result
+    assert result is not None
+    print(f"nothing to do: every stage up to the gate is cached, judged by run {result.run}")
 
 
-def tell_run(record: RunRecord, record_file: Path, server_hint: str = "") -> None:
+def tell_unfollowed(plan: Plan) -> None:
+    """Warn of imports under computed names: what they reach is in no key."""
+    for stage in plan.stages:
+        for place in stage.key.unfollowed if stage.key else ():
+            print(
+                f"warning: stage {stage.name}: the import at {place} cannot be followed, so a change behind "
+                f"it is not seen; name its modules: stages.{stage.name}.depends_on=[<module>]",
+                file=sys.stderr,
+            )
+
+
+def tell_run(record: RunRecord, record_file: Path, head: str, server_hint: str = "") -> None:
     """Print the end of a run: stages, metrics, gate, and where everything is."""
     out = sys.stdout
     _print_stages(record, out)
@@ -179,8 +199,8 @@ def tell_run(record: RunRecord, record_file: Path, server_hint: str = "") -> Non
         p = record.published
         print(f"published {p['model']} version {p['version']}, alias {p['alias']}", file=out)
     print(f"run       {record.id}  ({record.state}, {record.seconds:.1f} s)", file=out)
-    commit = record.published["commit"] if record.published else None
-    print(f"lake      branch {record.branch}" + (f", main at {commit[:12]}" if commit else ""), file=out)
+    moved = f", main at {record.published['commit'][:12]}" if record.published else ""
+    print(f"lake      branch {record.branch} at {head[:12]}{moved}", file=out)
     print(f"record    {near(record_file)}", file=out)
     if record.wandb:
         where = record.wandb.get("url") or record.wandb.get("dir")

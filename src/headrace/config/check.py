@@ -146,10 +146,21 @@ def _check_value(signature: Signature, where: str, name: str, value: Any) -> Ite
             hint = did_you_mean(str(value), map(str, choices), f"{where}={{}}")
             yield Problem(where, f"{value!r} is none of its choices", hint)
         return
+    if not param.annotation and signature.strings is not None:
+        yield from _check_default(param, signature.strings, where, value)
+        return
     allowed = _plain_types(param)
     if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
         wanted = param.annotation.replace("'", "")
         yield Problem(where, f"{value!r} is not of type {wanted}", f"type: {where}=<{wanted}>")
+
+
+def _check_default(param: Parameter, strings: frozenset[str], where: str, value: Any) -> Iterator[Problem]:
+    """Refuse a string that stands where the default is a number and of which the class says nothing."""
+    a_number = isinstance(param.default, int | float) and not isinstance(param.default, bool)
+    if isinstance(value, str) and a_number and param.name in strings and value not in strings:
+        found = f"{value!r} is not a number (the default is {param.default})"
+        yield Problem(where, found, f"type: {where}={param.default}")
 
 
 def _plain_types(param: Parameter) -> tuple[type, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,15 @@ CONTEXT = "context"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`value` is the sha256 (hex) of `parts`, which are kept so that a difference can be named."""
+    """`value` is the sha256 (hex) of `parts`, which are kept so that a difference can be named.
+
+    `unfollowed` says where the code imports a module whose name is computed (`module:line`); there is
+    none where the stage declares what it depends on.
+    """
 
     value: str
     parts: Mapping[str, Any]
+    unfollowed: tuple[str, ...] = ()
 
 
 def make_key(
@@ -39,7 +45,7 @@ def make_key(
     The seed counts only for a stage that takes a `context`, which is how a stage gets it; so stages
     that draw nothing are shared between seeds. Raises `ConfigError` for a param without a digest.
     """
-    reach = index.reach([spec.call, *spec.depends_on, *find_targets(params)])
+    reach = index.reach([spec.call, *spec.depends_on, *find_targets(params), *_named_code(params)])
     parts = {
         "format": KEY_FORMAT,
         "call": spec.call,
@@ -50,12 +56,30 @@ def make_key(
         "seed": seed if CONTEXT in signature.names() else None,
         "packages": {"python": python_version(), **reach.packages},
     }
+    # headrace's own import names from the params, and dotted names in params are followed above.
+    mine = [place for place in reach.dynamic if not place.startswith("headrace.")]
+    unfollowed = () if spec.depends_on else tuple(mine)
     try:
-        return Key(digest_value(parts), parts)
+        return Key(digest_value(parts), parts, unfollowed)
     except CannotEncode as error:
         raise ConfigError.one(
             f"stages.{spec.name}", str(error), "write it as a string, or as a node with _target_"
         ) from error
+
+
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+def _named_code(value: Any) -> list[str]:
+    """Return the dotted names among params: `my_project.rules.Flights` is code that the stage may use.
+
+    One that is no module, such as a file's name, adds nothing.
+    """
+    if isinstance(value, Mapping):
+        return [name for child in value.values() for name in _named_code(child)]
+    if isinstance(value, list | tuple):
+        return [name for child in value for name in _named_code(child)]
+    return [value] if isinstance(value, str) and _DOTTED.fullmatch(value) else []
 
 
 def python_version() -> str:

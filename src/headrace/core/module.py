@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 Facts = dict[str, Any]  # JSON, so that it can be remembered between commands
-FORMAT = 1  # raise it when the shape or meaning of the facts changes
+FORMAT = 2  # raise it when the shape or meaning of the facts changes
 # Decorators that leave a signature as it is; one that is not here is imported and asked.
+CONSTRAINTS = "_parameter_constraints"  # in which a scikit-learn class lists what each param may be
 TRANSPARENT = frozenset(
     "cache lru_cache wraps validate_params deprecated no_grad inference_mode set_module doc".split()
 )
@@ -145,16 +146,56 @@ def _class(node: ast.ClassDef) -> Facts:
         "init": _signature(init, skip_first=True) if init else None,
         "bases": [ast.unparse(base) for base in node.bases],
         "plain": not node.decorator_list and not node.keywords,
+        "constraints": _constraints(node),
     }
+
+
+def _constraints(node: ast.ClassDef) -> Facts | None:
+    """Return every string in a class's own constraints, and the classes from which it takes others.
+
+    None where the class has none, or where they are made in a way that the source does not tell.
+    """
+    strings: set[str] = set()
+    taken: set[str] = set()
+    about = [part for part in node.body if CONSTRAINTS in _names_in(part)]
+    if not any(isinstance(part, ast.Assign | ast.AnnAssign) for part in about):
+        return None
+    for part in about:
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for inner in ast.walk(part):
+            if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+                strings.add(inner.value)
+            elif isinstance(inner, ast.Attribute) and inner.attr == CONSTRAINTS:
+                taken.add(ast.unparse(inner.value))
+            elif isinstance(inner, ast.Dict) and not all(_is_told(*pair) for pair in _pairs(inner)):
+                return None
+    return {"strings": sorted(strings), "taken": sorted(taken)}
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+def _pairs(node: ast.Dict) -> Iterator[tuple[ast.expr | None, ast.expr]]:
+    yield from zip(node.keys, node.values, strict=True)
+
+
+def _is_told(key: ast.expr | None, value: ast.expr) -> bool:
+    return key is not None or isinstance(value, ast.Dict) or getattr(value, "attr", "") == CONSTRAINTS
 
 
 def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, skip_first: bool) -> Facts:
     args = node.args
     positional = [*args.posonlyargs, *args.args]
     required = len(positional) - len(args.defaults)
-    params = [[a.arg, _text(a.annotation), i < required] for i, a in enumerate(positional)]
+    defaults = [None] * required + [_literal(default) for default in args.defaults]
+    params = [
+        [a.arg, _text(a.annotation), i < required, default]
+        for i, (a, default) in enumerate(zip(positional, defaults, strict=True))
+    ]
     params += [
-        [a.arg, _text(a.annotation), default is None]
+        [a.arg, _text(a.annotation), default is None, _literal(default)]
         for a, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
     ]
     return {
@@ -163,6 +204,15 @@ def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef, skip_first: bool) -
         "returns": _returned_names(node),
         "plain": all(_decorator_name(d) in TRANSPARENT for d in node.decorator_list),
     }
+
+
+def _literal(node: ast.expr | None) -> str | float | None:
+    """Return a default that is a number, a truth value or a string; None for any other."""
+    try:
+        value = None if node is None else ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError):
+        return None
+    return value if isinstance(value, str | int | float) else None
 
 
 def _decorator_name(node: ast.expr) -> str:

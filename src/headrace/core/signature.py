@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headrace.core.code import CodeIndex
@@ -19,13 +19,15 @@ _DEPTH = 12
 class Parameter:
     """An argument; `type` is its annotation as a qualified name (`pandas.DataFrame`), or ''.
 
-    `annotation` is the whole annotation as written.
+    `annotation` is the whole annotation as written. `default` is None where the source does not have
+    a number, a truth value or a string.
     """
 
     name: str
     type: str
     annotation: str
     required: bool
+    default: str | float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +35,14 @@ class Signature:
     """`any_name` is true where `**kwargs` takes what no parameter names.
 
     `returns` holds the names in the dict that the function returns, or None where the source does
-    not tell.
+    not tell. `strings` holds every string that a scikit-learn class says its params may be, with
+    the names of the params that it speaks of; None where it does not say.
     """
 
     params: tuple[Parameter, ...]
     any_name: bool
     returns: tuple[str, ...] | None
+    strings: frozenset[str] | None = None
 
     def names(self) -> list[str]:
         return [param.name for param in self.params]
@@ -97,19 +101,51 @@ def _resolve(index: CodeIndex, dotted: str, depth: int) -> Signature | None:
 
 def _constructor(index: CodeIndex, names: Facts, module: str, name: str, depth: int) -> Signature | None:
     facts = names["classes"][name]
+    strings = _strings(index, f"{module}.{name}", depth)
     if facts["init"] is not None:
-        return _build(facts["init"], names, module)
+        return replace(_build(facts["init"], names, module), strings=strings)
     if not facts["plain"] or not facts["bases"]:
         return None
-    base = _qualify(facts["bases"][0], names, module)
-    return _resolve(index, base, depth + 1)
+    base = _resolve(index, _qualify(facts["bases"][0], names, module), depth + 1)
+    # A class that says nothing itself is held to what its base says.
+    return base if base is None or facts["constraints"] is None else replace(base, strings=strings)
+
+
+def _strings(index: CodeIndex, dotted: str, depth: int) -> frozenset[str] | None:
+    """Return the strings in a class's constraints and in those it takes them from; None: unknown."""
+    located = index.deepest(dotted)
+    if located is None or located.file is None or depth > _DEPTH:
+        return None
+    names = index.names(located)
+    rest = dotted[len(located.name) + 1 :]
+    if rest in names["aliases"]:
+        return _strings(index, names["aliases"][rest], depth + 1)
+    facts = names["classes"].get(rest, {"constraints": None, "bases": []})
+    constraints = facts["constraints"]
+    if constraints is None:
+        bases = (_qualify(base, names, located.name) for base in facts["bases"])
+        told = (_strings(index, base, depth + 1) for base in bases)
+        return next((strings for strings in told if strings is not None), None)
+    found = frozenset(constraints["strings"])
+    for name in constraints["taken"]:
+        taken = _strings(index, _qualify(name, names, located.name), depth + 1)
+        if taken is None:
+            return None
+        found |= taken
+    return found
 
 
 def _build(facts: Facts, names: Facts, module: str) -> Signature:
     return Signature(
         params=tuple(
-            Parameter(name=name, type=_qualify(text, names, module), annotation=text, required=required)
-            for name, text, required in facts["params"]
+            Parameter(
+                name=name,
+                type=_qualify(text, names, module),
+                annotation=text,
+                required=required,
+                default=default,
+            )
+            for name, text, required, default in facts["params"]
         ),
         any_name=facts["any"],
         returns=None if facts["returns"] is None else tuple(facts["returns"]),

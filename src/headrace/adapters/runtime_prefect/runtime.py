@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -90,7 +91,6 @@ class PrefectRuntime:
     def _flow(self, name: str, outcome: Outcome[Any], parameters: Mapping[str, Any]) -> Flow[..., Any]:
         from prefect import Flow
         from prefect.states import Failed
-        from prefect.task_runners import ThreadPoolTaskRunner
 
         def run_body(**_: Any) -> Any:
             try:
@@ -109,7 +109,7 @@ class PrefectRuntime:
             name=self._flow_name,
             flow_run_name=name.replace("{", "{{").replace("}", "}}"),
             version="",  # else Prefect hashes this file
-            task_runner=ThreadPoolTaskRunner(max_workers=self._max_workers or _default_workers()),  # type: ignore[arg-type]
+            task_runner=thread_runner()(max_workers=self._max_workers or _default_workers()),
             validate_parameters=False,  # the config was checked; pydantic would build a model here
             persist_result=False,
             result_storage=self._results_dir,  # else Prefect asks the server where results go
@@ -129,6 +129,24 @@ class PrefectRuntime:
         threading.Thread(
             target=copy_context().run, args=(_attach_plan, flow_run_id, plan_markdown), daemon=False
         ).start()
+
+
+@cache
+def thread_runner() -> Any:
+    """Return Prefect's thread pool as a class that an interrupt can leave."""
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    class ThreadRunner(ThreadPoolTaskRunner[Any]):
+        """Waits for its threads at the end, but not after an interrupt: a fit may take another hour."""
+
+        def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+            executor = self._executor
+            if executor is not None and exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+                executor.shutdown(wait=False, cancel_futures=True)
+                self._executor = None
+            super().__exit__(exc_type, exc_value, traceback)
+
+    return ThreadRunner
 
 
 def _attach_plan(flow_run_id: UUID, markdown: str) -> None:
