@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from headrace.config.load import Loaded
+
 PENGUINS = "+experiment=penguins"
+Load = Callable[..., Loaded]
 Refused = Callable[..., list[str]]
 
 
@@ -127,6 +130,11 @@ Refused = Callable[..., list[str]]
             "model._target_: cannot import 'sklaern.linear_model.Ridge': there is no module 'sklaern' "
             "did you mean model._target_=sklearn.linear_model.Ridge?",
             id="package that is not there",
+        ),
+        pytest.param(
+            [PENGUINS, "model.C=foo"],
+            "model.C: 'foo' is not a number (the default is 1.0) type: model.C=1.0",
+            id="a string where the model's default is a number",
         ),
         pytest.param([PENGUINS, "seed=abc"], "seed: 'abc' is not an integer type: seed=<int>"),
         pytest.param([PENGUINS, "seed=true"], "seed: True is not an integer type: seed=<int>"),
@@ -258,6 +266,21 @@ Refused = Callable[..., list[str]]
             [PENGUINS, "+schema.columns.sex.nulable=true"],
             "schema.columns.sex.nulable: a column has no such key did you mean nullable?",
         ),
+        pytest.param(
+            [PENGUINS, "+schema.columns.sex.checks={is_in: [male]}"],
+            "schema.columns.sex.checks.is_in: there is no such check did you mean isin?",
+            id="check that Pandera does not have",
+        ),
+        pytest.param(
+            [PENGUINS, "+schema.columns.sex.checks=[{value: [male], options: {check_name: is_in}}]"],
+            "schema.columns.sex.checks.is_in: there is no such check did you mean isin?",
+            id="check in a list that Pandera does not have",
+        ),
+        pytest.param(
+            [PENGUINS, "schema.columns.year.dtype=flaot64"],
+            "schema.columns.year.dtype: there is no type 'flaot64' did you mean float64?",
+            id="misspelt type",
+        ),
         pytest.param([PENGUINS, "a b c"], "a b c: ", id="no override at all"),
         pytest.param([PENGUINS, "model.C=[1"], "model.C=[1: ", id="override that does not parse"),
     ],
@@ -287,6 +310,21 @@ def test_a_mistake_on_the_command_line_says_where_and_what_to_type(
 def test_one_mistake_is_one_problem(overrides: list[str], refused: Refused) -> None:
     """What only follows from a mistake is not told as another one."""
     assert len(refused(*overrides)) == 1
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["model=random_forest", "+model.max_features=sqrt"],
+        ["model._target_=sklearn.ensemble.RandomForestRegressor", "~model.C", "~model.max_iter",
+         "+model.max_features=sqrt"],
+        ["model._target_=sklearn.svm.SVC", "+model.gamma=scale"],
+        ["+model.solver=saga", "model.C=3"],
+    ],
+)  # fmt: skip
+def test_strings_that_scikit_learn_takes_are_not_refused(overrides: list[str], load: Load) -> None:
+    """Where a class says that a param may be a string, a number as default does not speak against it."""
+    assert load(PENGUINS, *overrides).experiment.name == "penguins"
 
 
 def test_mistakes_of_every_kind_are_told_together(refused: Refused) -> None:

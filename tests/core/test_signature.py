@@ -156,6 +156,38 @@ def test_classes_tell_their_constructor(write: Write) -> None:
     assert signature("signed.models.Far").names() == ["seed"]
 
 
+def test_defaults_and_the_strings_that_a_class_allows_are_read(write: Write) -> None:
+    """Literals are kept, and the strings in the constraints of a class and of those it builds on."""
+    write(
+        {
+            "said/roots.py": """
+                class Root:
+                    _parameter_constraints = {"depth": [int, Options({"auto"})]}
+                class Middle(Root): ...
+                class Computed:
+                    _parameter_constraints = {**limits(), "depth": [int]}
+                """,
+            "said/__init__.py": """
+                from said.roots import Computed, Middle, Root
+                class Own(Root):
+                    _parameter_constraints = {**Middle._parameter_constraints, "rate": ["boolean"]}
+                    _parameter_constraints.update({"kind": ["plain"]})
+                    def __init__(self, depth=1, rate=-0.5, kind="plain", other=None, table={}): ...
+                class Silent:
+                    def __init__(self, depth=1): ...
+                class Unknown:
+                    _parameter_constraints = {**Computed._parameter_constraints}
+                    def __init__(self, depth=1): ...
+                """,
+        }
+    )
+    own = signature("said.Own")
+    assert [param.default for param in own.params] == [1, -0.5, "plain", None, None]
+    assert own.strings == {"depth", "auto", "rate", "boolean", "kind", "plain"}
+    assert signature("said.Silent").strings is None
+    assert signature("said.Unknown").strings is None
+
+
 def test_a_re_export_in_a_circle_ends(write: Write) -> None:
     """Two packages that hand a name to each other, which neither defines, are an error and not a loop."""
     write({"circle_a.py": "from circle_b import thing\n", "circle_b.py": "from circle_a import thing\n"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +16,29 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.server]
+
+
+FOREVER = {
+    "forever_stages.py": (
+        "import sys, threading\n\n\n"
+        "def wait(name: str):\n"
+        "    print(f'{name} waits', file=sys.stderr, flush=True)\n"
+        "    threading.Event().wait(600)\n"
+        "    return {'done': name}\n\n\n"
+        "def join(left: str, right: str):\n"
+        "    return {'done': left + right}\n"
+    ),
+    "conf/experiment/forever.yaml": (
+        "# @package _global_\n"
+        "defaults:\n  - override /pipeline: bare\n"
+        "name: forever\n"
+        "stages:\n"
+        "  left: {call: forever_stages.wait, params: {name: left}, outputs: {done: a}}\n"
+        "  right: {call: forever_stages.wait, params: {name: right}, outputs: {done: b}}\n"
+        "  both: {call: forever_stages.join, inputs: {left: a, right: b}, outputs: {done: c}}\n"
+    ),
+    "conf/pipeline/bare.yaml": "# @package _global_\npipeline: bare\npublish: null\n",
+}
 
 
 class Shell:
@@ -127,6 +151,36 @@ def the_deployed_flow_trains_in_its_own_flow_run(shell: Shell) -> None:
     }
 
 
+def an_interrupt_does_not_wait_for_stages(shell: Shell) -> None:
+    """Ctrl-C and SIGTERM end a run with 130 at once, also while stages run in threads."""
+    for name, text in FOREVER.items():
+        file = shell.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        command = [sys.executable, "-m", "flows.train", "+experiment=forever", "tracker=none"]
+        path = os.pathsep.join([str(ROOT / "src"), str(ROOT), str(shell.folder)])
+        process = subprocess.Popen(
+            command, cwd=shell.folder, env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stderr is not None
+        waiting = {"left waits", "right waits"}
+        for line in process.stderr:
+            waiting.discard(line.strip())
+            if not waiting:
+                break
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=60)  # the stages would take 600 seconds
+        assert process.returncode == 130
+        assert out.strip().splitlines()[-1] == "python -m flows.train +experiment=forever tracker=none"
+        record = shell.records()[-1]
+        assert record["state"] == "interrupted"
+        assert {stage["name"]: stage["state"] for stage in record["stages"]} == {
+            "left": "failed", "right": "failed", "both": "skipped"
+        }  # fmt: skip
+
+
 def stop_stops_it(shell: Shell) -> None:
     """`headrace server stop` ends the server, and `status` then says how one starts."""
     assert shell.headrace("server", "stop").stdout.strip() == "stopped"
@@ -142,4 +196,5 @@ def test_a_project_lives_on_its_own_server(shell: Shell) -> None:
     the_server_can_be_asked_for(shell)
     the_same_again_makes_no_flow_run(shell)
     the_deployed_flow_trains_in_its_own_flow_run(shell)
+    an_interrupt_does_not_wait_for_stages(shell)
     stop_stops_it(shell)

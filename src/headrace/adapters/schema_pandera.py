@@ -7,21 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from headrace.core.ports import SchemaFindings
+from headrace.core.schema_keys import COLUMN_KEYS, SCHEMA_KEYS
 from headrace.errors import ConfigError, Problem, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
     from pandera.api.pandas.container import DataFrameSchema
 
-SCHEMA_KEYS = (
-    "schema_type version api dataframe_library columns checks index multiindex dtype coerce strict name"
-    " ordered unique report_duplicates unique_column_names add_missing_columns title description"
-    " drop_invalid_rows metadata"
-).split()
-COLUMN_KEYS = (
-    "title description dtype nullable checks name unique coerce required regex default report_duplicates"
-    " drop_invalid_rows"
-).split()
 FAILURE_COLUMNS = ["column", "check", "index", "value"]
 
 

@@ -181,32 +181,3 @@ def _choices(param: Parameter) -> tuple[Any, ...]:
         return ()
     listed = ast.literal_eval(f"({rest.removesuffix(']')},)")
     return tuple(listed)
-
-
-# Pandera's serialisation format (what its to_yaml writes), so that a typo ends before anything runs.
-SCHEMA_KEYS = (
-    "schema_type version api dataframe_library columns checks index multiindex dtype coerce strict name "
-    "ordered unique report_duplicates unique_column_names add_missing_columns title description "
-    "drop_invalid_rows metadata model"
-).split()
-COLUMN_KEYS = (
-    "title description dtype nullable checks name unique coerce required regex default report_duplicates "
-    "drop_invalid_rows metadata "
-    "equal_to not_equal_to greater_than greater_than_or_equal_to less_than less_than_or_equal_to in_range "
-    "isin notin str_matches str_contains str_startswith str_endswith str_length unique_values_eq"
-).split()
-
-
-def check_schema(where: str, schema: Any) -> Iterator[Problem]:
-    """Check the keys of a schema and of its columns."""
-    if not isinstance(schema, Mapping):
-        return
-    for key in schema:
-        if key not in SCHEMA_KEYS:
-            yield Problem(f"{where}.{key}", "a schema has no such key", did_you_mean(key, SCHEMA_KEYS))
-    columns = schema.get("columns")
-    for name, column in columns.items() if isinstance(columns, Mapping) else ():
-        for key in column or ():
-            if key not in COLUMN_KEYS:
-                path = f"{where}.columns.{name}.{key}"
-                yield Problem(path, "a column has no such key", did_you_mean(key, COLUMN_KEYS))

@@ -8,7 +8,8 @@ from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from headrace.config.check import check_adapter, check_model_name, check_schema, check_stage
+from headrace.config.check import check_adapter, check_model_name, check_stage
+from headrace.config.check_schema import check_schema
 from headrace.config.resolve import find_unread, public_config, resolve
 from headrace.config.schema import PublishNode, Root, RuntimeNode, StageNode
 from headrace.config.typed import typed_node, unknown_keys

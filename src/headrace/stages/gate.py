@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from headrace.errors import StageError, did_you_mean
 
+Bound = Literal["min", "max"]
 RULES = ("min", "max")
+WHERE = "stages.gate.params.thresholds"
 
 
 def check_thresholds(
-    metrics: dict[str, Any], thresholds: dict[str, dict[str, float]] | None = None, enforce: bool = True
+    metrics: dict[str, Any], thresholds: dict[str, dict[Bound, float]] | None = None, enforce: bool = True
 ) -> dict[str, Any]:
     """Hold each metric against its bounds; a bound is met when it is reached exactly.
 
@@ -20,23 +23,34 @@ def check_thresholds(
         enforce: False tells what failed and passes all the same.
 
     Raises:
-        StageError: A metric that was not measured, or a rule other than min and max.
+        StageError: A metric that was not measured, a rule other than min and max, or a bound that is
+            no number.
     """
     checks = [
         _check(metrics, metric, rule, wanted)
         for metric, rules in (thresholds or {}).items()
-        for rule, wanted in rules.items()
+        for rule, wanted in _bounds(metric, rules)
     ]
     passed = not enforce or all(check["passed"] for check in checks)
     return {"gate": {"passed": passed, "checks": checks}}
 
 
-def _check(metrics: dict[str, Any], metric: str, rule: str, wanted: float) -> dict[str, Any]:
-    where = f"stages.gate.params.thresholds.{metric}"
+def _bounds(metric: str, rules: Any) -> Iterable[tuple[str, Any]]:
+    if not isinstance(rules, Mapping):
+        raise StageError(f"{WHERE}.{metric}: {rules!r} is no bound; use {{min: x}}, {{max: x}} or both")
+    return rules.items()
+
+
+def _check(metrics: dict[str, Any], metric: str, rule: str, wanted: Any) -> dict[str, Any]:
+    where = f"{WHERE}.{metric}"
     if metric not in metrics:
         raise StageError(f"{where}: no such metric was measured; {did_you_mean(metric, metrics)}")
     if rule not in RULES:
         raise StageError(f"{where}.{rule}: no such rule; use {' or '.join(RULES)}")
+    if isinstance(wanted, bool) or not isinstance(wanted, int | float):
+        raise StageError(f"{where}.{rule}: {wanted!r} is not a number")
     found = metrics[metric]
+    if not isinstance(found, int | float):
+        raise StageError(f"{where}: the metric is {found!r}, which is not a number")
     passed = found >= wanted if rule == "min" else found <= wanted
     return {"metric": metric, "rule": rule, "wanted": wanted, "found": found, "passed": bool(passed)}

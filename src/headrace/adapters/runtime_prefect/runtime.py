@@ -141,7 +141,7 @@ def thread_runner() -> Any:
 
         def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
             executor = self._executor
-            if executor is not None and exc_type is not None and issubclass(exc_type, KeyboardInterrupt):
+            if executor is not None and exc_type is not None and not issubclass(exc_type, Exception):
                 executor.shutdown(wait=False, cancel_futures=True)
                 self._executor = None
             super().__exit__(exc_type, exc_value, traceback)
