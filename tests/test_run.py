@@ -6,20 +6,23 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
 from headrace.assemble import Prepared, prepare
 from headrace.config.compose import compose
 from headrace.core.plan import State
-from headrace.core.ports import MAIN
-from headrace.core.record import RunRecord
+from headrace.core.ports import MAIN, StageTask
+from headrace.core.record import RunRecord, StageRecord
 from headrace.errors import StageFailed
 from headrace.publish import read_registry
 from headrace.run import run_job
-from headrace.tell import LineDisplay
+from headrace.tell import LineDisplay, tell_unfollowed
 
 CODE = """
 import json
@@ -280,6 +283,137 @@ def test_one_key_executes_once_at_a_time(toy: Toy) -> None:
 
     _together([lambda p=prepared: go(p) for prepared in jobs])  # type: ignore[misc]
     assert sorted(sys.modules["toy_stages"].CALLS) == ["count", "double", "judge", "load", "pack"]
+
+
+class Threads:
+    """A runtime whose stages run side by side in threads, and that may raise after its body."""
+
+    def __init__(self, afterwards: BaseException | None = None) -> None:
+        self._pool = ThreadPoolExecutor(4)
+        self._afterwards = afterwards
+
+    def run(self, name: str, body: Callable[[], object], parameters: object, plan_markdown: str) -> object:
+        with self._pool:
+            result = body()
+        if self._afterwards is not None:
+            raise self._afterwards
+        return result
+
+    def submit(self, task: StageTask) -> Future[dict[str, Any]]:
+        return self._pool.submit(task.execute)
+
+    def info(self) -> dict[str, Any]:
+        return {}
+
+
+def run_on(runtime: Threads, prepared: Prepared) -> RunRecord:
+    job = replace(prepared.job, runtime=lambda: runtime)
+    return run_job(job, prepared.plan, LineDisplay(sys.stderr))
+
+
+def test_a_hit_unlocks_what_follows_while_another_stage_runs(toy: Toy) -> None:
+    """A stage beside a running one is not kept waiting when its input is cached."""
+    toy.run("publish=null")
+    toy.code = (
+        CODE.replace('CALLS.append("count")', "import threading; assert GO.wait(30)")
+        .replace('CALLS.append("double")', "GO.set()")
+        .replace("CALLS = []", "import threading\nCALLS = []\nGO = threading.Event()")
+    )
+    toy.write()
+    prepared = toy.prepare("publish=null")
+    assert run_on(Threads(), prepared).state == "succeeded"
+
+
+def test_the_first_failure_is_the_one_told(toy: Toy) -> None:
+    """Two stages side by side fail: the run tells of the one that failed first."""
+    toy.code = (
+        CODE.replace('CALLS.append("count")', "assert GO.wait(30); raise ValueError('second')")
+        .replace('CALLS.append("double")', "raise ValueError('first')")
+        .replace("CALLS = []", "import threading\nCALLS = []\nGO = threading.Event()")
+    )
+    toy.write()
+
+    class Watching(LineDisplay):
+        def stage_finished(self, stage: StageRecord) -> None:
+            super().stage_finished(stage)
+            if stage.name == "double":
+                sys.modules["toy_stages"].GO.set()
+
+    prepared = toy.prepare()
+    job = replace(prepared.job, runtime=Threads)
+    record = run_job(job, prepared.plan, Watching(sys.stderr))
+    assert record.error == "stage double failed: ValueError: first"
+    assert states(record)["count"] == "failed"
+
+
+def test_what_is_published_stays_published(toy: Toy) -> None:
+    """An interrupt between publish and the end leaves a record that says what `main` says."""
+    record = run_on(Threads(afterwards=KeyboardInterrupt()), toy.prepare())
+    assert record.state == "succeeded"
+    assert record.published is not None
+    assert read_registry(toy.prepare().job.lake, MAIN, "toy")["aliases"] == {"production": 1}
+
+
+def test_a_known_no_of_the_gate_needs_no_run(toy: Toy) -> None:
+    """A rejected run repeated is answered from the cache, with the same checks."""
+    toy.run("stages.judge.params.limit=5")
+    said = toy.prepare("stages.judge.params.limit=5").rejected_by()
+    assert said is not None
+    assert "total: found 12, wanted max 5" in str(said)
+    assert toy.prepare("stages.judge.params.limit=50").rejected_by() is None
+
+
+def test_a_damaged_object_is_made_anew_by_the_next_run(toy: Toy) -> None:
+    """A run that meets a damaged input fails and names it; the same command then mends it."""
+    record, _ = toy.run("publish=null")
+    rows = next(stage for stage in record.stages if stage.name == "load").outputs["rows"]
+    file = toy.prepare().job.lake.local_path(rows.commit, rows.path)
+    file.chmod(0o644)
+    file.write_bytes(b"[9, 9, 9]")
+    words = ("publish=null", "stages.double.params.factor=4")
+    failed, _ = toy.run(*words)
+    assert failed.state == "failed"
+    assert "load/rows.json" in (failed.error or "")
+    mended, calls = toy.run(*words)
+    assert mended.error is None
+    assert "load" in calls
+
+
+def test_the_record_of_a_killed_run_is_ended_by_the_next(toy: Toy) -> None:
+    """A run whose process is gone is marked, and its scratch folder removed."""
+    record, _ = toy.run()
+    job = toy.prepare().job
+    record.state = "running"
+    job.records.write(record)
+    left = job.scratch.root / record.id
+    left.mkdir(parents=True)
+    left.with_name(f"{record.id}.lock").touch()
+    toy.run("stages.double.params.factor=5")
+    assert job.records.read(record.id).state == "interrupted"
+    assert not left.exists()
+
+
+def test_a_secret_in_an_error_is_not_recorded(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a stage says when it fails goes into the record without the secrets of its params."""
+    monkeypatch.setenv("TOY_TOKEN", "open-sesame")
+    toy.code = CODE.replace(
+        "def double(rows: list, factor: int = 2):",
+        "def double(rows: list, factor: int = 2, token: str = ''):",
+    ).replace('CALLS.append("double")', "raise ValueError(f'no entry with {token} at db://me:pw@host')")
+    record, _ = toy.run("+stages.double.params.token=${oc.env:TOY_TOKEN}")
+    assert "no entry with <redacted> at db://<redacted>@host" in (record.error or "")
+    written = [file.read_bytes() for file in (toy.folder / ".headrace").rglob("*") if file.is_file()]
+    assert not any(b"open-sesame" in data or b"me:pw" in data for data in written)
+
+
+def test_an_import_that_cannot_be_followed_is_told(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    """A computed import is named with its line, until the stage declares what it depends on."""
+    toy.code = CODE + "\ndef late(name):\n    import importlib\n    return importlib.import_module(name)\n"
+    toy.write()
+    tell_unfollowed(toy.prepare().plan)
+    assert "the import at toy_stages:" in capsys.readouterr().err
+    tell_unfollowed(toy.prepare("stages.load.depends_on=[toy_helper]").plan)
+    assert capsys.readouterr().err == ""
 
 
 def _together(functions: list[Callable[[], None]]) -> None:

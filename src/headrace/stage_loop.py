@@ -202,7 +202,7 @@ class StageLoop:
         entry.state = "failed"
         entry.reason = f"{type(error).__name__}: {error}"
         if isinstance(error, ObjectDamaged):
-            self._forget_inputs(spec)
+            self._forget_around(spec)
         self._display.stage_finished(entry)
         if not isinstance(error, Exception):
             return error
@@ -210,10 +210,10 @@ class StageLoop:
         failure.__cause__ = error
         return failure
 
-    def _forget_inputs(self, spec: StageSpec) -> None:
-        """Let the stages that made a damaged input run again next time: storing it anew mends it."""
-        for upstream in self._job.graph.upstream[spec.name]:
-            key = self._entry(upstream).key
+    def _forget_around(self, spec: StageSpec) -> None:
+        """Let what made a damaged object run again, this stage or one before it: that mends it."""
+        for name in (spec.name, *self._job.graph.upstream[spec.name]):
+            key = self._entry(name).key
             if key is not None:
                 self._job.cache.forget(key)
 

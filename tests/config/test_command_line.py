@@ -149,11 +149,43 @@ Refused = Callable[..., list[str]]
         ),
         pytest.param(
             [PENGUINS, "stages.train.retries=-1"],
-            "stages.train.retries: -1 is below zero stages.train.retries=0",
+            "stages.train.retries: -1 is below zero type: stages.train.retries=0",
         ),
         pytest.param(
             [PENGUINS, "stages.train.timeout_seconds=0"],
-            "stages.train.timeout_seconds: 0.0 is not a time stages.train.timeout_seconds=null",
+            "stages.train.timeout_seconds: 0.0 is not a time type: stages.train.timeout_seconds=null",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.train.retry_delay_seconds=[1,-1]"],
+            "stages.train.retry_delay_seconds: -1.0 is below zero "
+            "type: 'stages.train.retry_delay_seconds=[1,0]'",
+            id="negative delay",
+        ),
+        pytest.param(
+            [PENGUINS, "tracker.mode=ofline"],
+            "tracker.mode: 'ofline' is none of its choices did you mean tracker.mode=offline?",
+            id="mode that the tracker does not have",
+        ),
+        pytest.param(
+            [PENGUINS, "+stages.gate.params.thresholds.f1_macro.min=high"],
+            "stages.gate.params.thresholds.f1_macro.min: 'high' is not of type float "
+            "type: stages.gate.params.thresholds.f1_macro.min=<float>",
+            id="wrong type inside a param",
+        ),
+        pytest.param(
+            [PENGUINS, "+stages.gate.params.thresholds.accuracy.mim=0.5"],
+            "stages.gate.params.thresholds.accuracy.mim: there is no such key did you mean min?",
+            id="unknown key inside a param",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.gate.params.thresholds.accuracy=0.9"],
+            "stages.gate.params.thresholds.accuracy: 0.9 is not of type dict",
+            id="number for a mapping inside a param",
+        ),
+        pytest.param(
+            [PENGUINS, "dataset.drop=[year,3]"],
+            "stages.preprocess.params.drop[1]: 3 is not of type str",
+            id="wrong item of a list",
         ),
         pytest.param(
             [PENGUINS, "stages.train.retry_delay_seconds=3"],

@@ -95,6 +95,18 @@ def test_one_train_param_reruns_train_and_what_follows(project: Path) -> None:
     assert stages["train"]["reason"] == "params.estimator.C 1.0 → 3"
 
 
+def test_a_gate_that_says_no_leaves_3(project: Path) -> None:
+    """Exit code 3 with what was found and wanted, nothing published; the same again runs nothing."""
+    words = (*BREAST_CANCER, "stages.gate.params.thresholds.accuracy.min=0.999")
+    done = train(*words, check=3)
+    assert "rejected: the gate says no, nothing is published" in done.stdout
+    assert "wanted min 0.999" in done.stdout
+    assert record(project)["published"] is None
+    again = train(*words, check=3)
+    assert "wanted min 0.999" in again.stderr
+    assert len(list((project / ".headrace" / "runs").iterdir())) == 1
+
+
 BAD = {
     "no experiment": ((), ["no experiment is chosen", "penguins", "+experiment="]),
     "unknown experiment": (("+experiment=pengins",), ["'pengins'", "+experiment=penguins?"]),

@@ -20,7 +20,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from headrace.core.secrets import without_secrets
@@ -52,7 +52,7 @@ class WandbTracker:
         self,
         project: str,
         entity: str | None = None,
-        mode: str = "auto",
+        mode: Literal["auto", "online", "offline", "disabled"] = "auto",
         dir: str | Path = ".headrace/wandb",  # noqa: A002 - W&B's own word for it
     ) -> None:
         self._project = project

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from omegaconf import MISSING
 
+from headrace.config.check_value import check_value
 from headrace.core.code import CodeIndex
 from headrace.core.key import CONTEXT
-from headrace.core.signature import NotCallable, Parameter, Signature, find_signature
+from headrace.core.signature import NotCallable, Signature, find_signature
 from headrace.core.spec import TARGET, StageSpec
 from headrace.errors import Problem, did_you_mean
-
-PLAIN_TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,),
-    "float": (int, float),
-    "str": (str,),
-    "bool": (bool,),
-    "list": (list,),
-    "dict": (dict,),
-    "None": (type(None),),
-}
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+|\.{2,}")
@@ -50,7 +40,7 @@ def check_stage(
         if index.locate(name) is None
     ]
     for name, value in spec.params.items():
-        problems += _check_value(signature, f"{where}.params.{name}", name, value)
+        problems += check_value(signature, f"{where}.params.{name}", name, value)
         problems += check_node(index, written_at.get(name, f"{where}.params.{name}"), value)
     if signature.returns is not None:
         problems += [
@@ -118,7 +108,7 @@ def _check_target(index: CodeIndex, where: str, node: Mapping[str, Any]) -> Iter
             hint = did_you_mean(name, signature.names(), f"{where}.{{}}")
             yield Problem(f"{where}.{name}", f"{target} has no argument '{name}'", hint)
         else:
-            yield from _check_value(signature, f"{where}.{name}", name, node[name])
+            yield from check_value(signature, f"{where}.{name}", name, node[name])
 
 
 def check_adapter(index: CodeIndex, where: str, node: Any) -> Iterator[Problem]:
@@ -135,49 +125,3 @@ def check_model_name(where: str, name: str) -> Iterator[Problem]:
     if name != MISSING and not _MODEL_NAME.fullmatch(name):
         found = f"'{name}' is no name for a model: letters, digits, '_', '-' and single dots between them"
         yield Problem(where, found, f"type: {where}={_NO_NAME.sub('-', name).strip('-') or '<name>'}")
-
-
-def _check_value(signature: Signature, where: str, name: str, value: Any) -> Iterator[Problem]:
-    param = next((p for p in signature.params if p.name == name), None)
-    if param is None or value == MISSING or (isinstance(value, Mapping) and TARGET in value):
-        return
-    if choices := _choices(param):
-        if value not in choices:
-            hint = did_you_mean(str(value), map(str, choices), f"{where}={{}}")
-            yield Problem(where, f"{value!r} is none of its choices", hint)
-        return
-    if not param.annotation and signature.strings is not None:
-        yield from _check_default(param, signature.strings, where, value)
-        return
-    allowed = _plain_types(param)
-    if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
-        wanted = param.annotation.replace("'", "")
-        yield Problem(where, f"{value!r} is not of type {wanted}", f"type: {where}=<{wanted}>")
-
-
-def _check_default(param: Parameter, strings: frozenset[str], where: str, value: Any) -> Iterator[Problem]:
-    """Refuse a string that stands where the default is a number and of which the class says nothing."""
-    a_number = isinstance(param.default, int | float) and not isinstance(param.default, bool)
-    if isinstance(value, str) and a_number and param.name in strings and value not in strings:
-        found = f"{value!r} is not a number (the default is {param.default})"
-        yield Problem(where, found, f"type: {where}={param.default}")
-
-
-def _plain_types(param: Parameter) -> tuple[type, ...]:
-    """Return the types that an annotation allows, or () where it says more than plain types."""
-    found: tuple[type, ...] = ()
-    for part in param.annotation.replace(" ", "").split("|"):
-        plain = part.partition("[")[0]
-        if plain not in PLAIN_TYPES:
-            return ()
-        found += PLAIN_TYPES[plain]
-    return found
-
-
-def _choices(param: Parameter) -> tuple[Any, ...]:
-    """Return what `Literal["a", "b"]` lists, or () for any other annotation."""
-    first, _, rest = param.annotation.partition("[")
-    if first.rpartition(".")[2] != "Literal" or "|" in rest:
-        return ()
-    listed = ast.literal_eval(f"({rest.removesuffix(']')},)")
-    return tuple(listed)

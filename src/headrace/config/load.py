@@ -109,10 +109,14 @@ def _load_stage(
         problems.append(Problem(where, "has no call", did_you_mean(name, others, "stages.{}")))
         return None
     if typed.retries < 0:
-        problems.append(Problem(f"{where}.retries", f"{typed.retries} is below zero", f"{where}.retries=0"))
+        problems.append(Problem(f"{where}.retries", f"{typed.retries} is below zero", f"type: {where}.retries=0"))
     if typed.timeout_seconds is not None and typed.timeout_seconds <= 0:
         found = f"{typed.timeout_seconds} is not a time"
-        problems.append(Problem(f"{where}.timeout_seconds", found, f"{where}.timeout_seconds=null"))
+        problems.append(Problem(f"{where}.timeout_seconds", found, f"type: {where}.timeout_seconds=null"))
+    if below := [delay for delay in typed.retry_delay_seconds if delay < 0]:
+        path = f"{where}.retry_delay_seconds"
+        mended = ",".join(f"{max(delay, 0):g}" for delay in typed.retry_delay_seconds)
+        problems.append(Problem(path, f"{below[0]} is below zero", f"type: '{path}=[{mended}]'"))
     return StageSpec(
         name=name,
         call=typed.call,

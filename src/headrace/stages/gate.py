@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any, Literal
 
 from headrace.errors import StageError, did_you_mean
 
-Bound = Literal["min", "max"]
 RULES = ("min", "max")
 WHERE = "stages.gate.params.thresholds"
 
 
 def check_thresholds(
-    metrics: dict[str, Any], thresholds: dict[str, dict[Bound, float]] | None = None, enforce: bool = True
+    metrics: dict[str, Any],
+    thresholds: dict[str, dict[Literal["min", "max"], float]] | None = None,
+    enforce: bool = True,
 ) -> dict[str, Any]:
     """Hold each metric against its bounds; a bound is met when it is reached exactly.
 
@@ -47,10 +49,10 @@ def _check(metrics: dict[str, Any], metric: str, rule: str, wanted: Any) -> dict
         raise StageError(f"{where}: no such metric was measured; {did_you_mean(metric, metrics)}")
     if rule not in RULES:
         raise StageError(f"{where}.{rule}: no such rule; use {' or '.join(RULES)}")
-    if isinstance(wanted, bool) or not isinstance(wanted, int | float):
+    if isinstance(wanted, bool) or not isinstance(wanted, Real):
         raise StageError(f"{where}.{rule}: {wanted!r} is not a number")
     found = metrics[metric]
-    if not isinstance(found, int | float):
+    if not isinstance(found, Real):
         raise StageError(f"{where}: the metric is {found!r}, which is not a number")
     passed = found >= wanted if rule == "min" else found <= wanted
     return {"metric": metric, "rule": rule, "wanted": wanted, "found": found, "passed": bool(passed)}
