@@ -244,26 +244,27 @@ TestLakeMachine.settings = settings(
 )
 def test_tree_depends_on_content_only(edits: list[dict[int, int | None]], size: int) -> None:
     """However a tree came about, it equals the one built at once, and a diff finds what differs."""
-    database = Database(Path(":memory:"), lambda connection: None, 1.0)
-    nodes = Nodes(database)
-    model = {f"path/{count}": _entry(0) for count in range(size)}
-    with database.write():
-        empty = nodes.save(0, [], [])
-        first = root = edit(nodes, empty, model)
-        start = dict(model)
-        for step in edits:
-            changes = {f"path/{key}": None if v is None else _entry(v) for key, v in step.items()}
-            root = edit(nodes, root, changes)
-            model.update({path: entry for path, entry in changes.items() if entry is not None})
-            for path in [path for path, entry in changes.items() if entry is None]:
-                model.pop(path, None)
-        assert root == edit(nodes, empty, model)
-        assert dict(walk(nodes, root)) == model
-        assert list(walk(nodes, root, "path/2")) == sorted(i for i in model.items() if i[0] >= "path/2")
-        wanted = {p for p in start.keys() | model.keys() if start.get(p) != model.get(p)}
-        assert diff(nodes, first, root) == {p: (start.get(p), model.get(p)) for p in wanted}
-        assert all(lookup(nodes, root, path) == model.get(path) for path in wanted)
-    database.close()
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(Path(folder) / "lake.db", lambda connection: None, 1.0)
+        nodes = Nodes(database)
+        model = {f"path/{count}": _entry(0) for count in range(size)}
+        with database.write():
+            empty = nodes.save(0, [], [])
+            first = root = edit(nodes, empty, model)
+            start = dict(model)
+            for step in edits:
+                changes = {f"path/{key}": None if v is None else _entry(v) for key, v in step.items()}
+                root = edit(nodes, root, changes)
+                model.update({path: entry for path, entry in changes.items() if entry is not None})
+                for path in [path for path, entry in changes.items() if entry is None]:
+                    model.pop(path, None)
+            assert root == edit(nodes, empty, model)
+            assert dict(walk(nodes, root)) == model
+            assert list(walk(nodes, root, "path/2")) == sorted(i for i in model.items() if i[0] >= "path/2")
+            wanted = {p for p in start.keys() | model.keys() if start.get(p) != model.get(p)}
+            assert diff(nodes, first, root) == {p: (start.get(p), model.get(p)) for p in wanted}
+            assert all(lookup(nodes, root, path) == model.get(path) for path in wanted)
+        database.close()
 
 
 def _entry(value: int) -> Entry:

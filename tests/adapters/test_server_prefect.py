@@ -20,7 +20,6 @@ from headrace.adapters.server_prefect import (
     configured_api_url,
     require_configured_api_url,
 )
-from headrace.adapters.server_prefect.schema import create_database, dump_schema
 from headrace.errors import ConfigError
 
 
@@ -178,18 +177,3 @@ import asyncio
 from prefect.server.database import provide_database_interface
 asyncio.run(provide_database_interface().create_db())
 """
-
-
-@pytest.mark.slow
-def test_our_schema_is_what_prefects_migrations_make(tmp_path: Path) -> None:
-    """A database from the schema at hand, migrated, is the one that Prefect makes from nothing."""
-    create_database(tmp_path / "ours.db")
-    dumps = []
-    for name in ("ours.db", "theirs.db"):
-        url = f"sqlite+aiosqlite:///{tmp_path / name}"
-        environment = {**os.environ, "PREFECT_SERVER_DATABASE_CONNECTION_URL": url}
-        subprocess.run([sys.executable, "-c", MIGRATE], env=environment, check=True, timeout=300)
-        statements = dump_schema(tmp_path / name).split(";\n")
-        # The order of constraints within a table differs from one migration to the next.
-        dumps.append([sorted(statement.replace(",", " ").split()) for statement in statements])
-    assert dumps[0] == dumps[1]

@@ -216,6 +216,49 @@ Refused = Callable[..., list[str]]
             id="model name that the lake refuses",
         ),
         pytest.param(
+            [PENGUINS, "name=../x"],
+            "name: '../x' is no name for a model: letters, digits, '_', '-' and single dots between "
+            "them type: name=x",
+            id="name of the experiment that the lake refuses as a model's",
+        ),
+        pytest.param(
+            ["+experiment=penguins,digits", "seed=3"],
+            "experiment: 'penguins,digits' is a sweep, which needs -m "
+            "type: python -m flows.train -m +experiment=penguins,digits seed=3",
+            id="sweep over experiments without -m",
+        ),
+        pytest.param(
+            [PENGUINS, "model.C=1,2"],
+            "model.C: '1,2' is a sweep, which needs -m "
+            "type: python -m flows.train -m +experiment=penguins model.C=1,2",
+            id="sweep over values without -m",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.gate.params.thresholds.f1_macro.min=1.1"],
+            "stages.gate.params.thresholds.f1_macro.min: there is no such key "
+            "(stages.gate.params.thresholds.f1_macro.min=1.1) "
+            "type: +stages.gate.params.thresholds.f1_macro.min=1.1",
+            id="new key inside a param",
+        ),
+        pytest.param(
+            [
+                "+experiment=digits",
+                "stages/gate=none",
+                "stages.gate.params.thresholds.balanced_accuracy.min=1",
+            ],
+            "stages.gate.params.thresholds.balanced_accuracy.min: there is no such key "
+            "(stages.gate.params.thresholds.balanced_accuracy.min=1) "
+            "type: +stages.gate.params.thresholds.balanced_accuracy.min=1",
+            id="new key near another inside a param",
+        ),
+        pytest.param(
+            [PENGUINS, "stages.gate.params.thresholds.acuracy.min=1"],
+            "stages.gate.params.thresholds.acuracy.min: there is no such key "
+            "(stages.gate.params.thresholds.acuracy.min=1) "
+            "did you mean stages.gate.params.thresholds.accuracy.min=1?",
+            id="misspelt key inside a param",
+        ),
+        pytest.param(
             [PENGUINS, "publish.package=modle"],
             "publish.package: no stage makes 'modle' did you mean publish.package=model?",
         ),
@@ -262,7 +305,8 @@ Refused = Callable[..., list[str]]
         pytest.param(
             [PENGUINS, "stages.split.inputs.valid=estimator"],
             "stages: these stages wait for each other: preprocess <- split (makes train) <- "
-            "train (makes estimator) <- preprocess (makes train_features) break one of these inputs",
+            "train (makes estimator) <- preprocess (makes train_features) "
+            "change one of these inputs, type: stages.preprocess.inputs.train=<artifact>",
             id="cycle",
         ),
         pytest.param(
@@ -357,6 +401,11 @@ def test_one_mistake_is_one_problem(overrides: list[str], refused: Refused) -> N
 def test_strings_that_scikit_learn_takes_are_not_refused(overrides: list[str], load: Load) -> None:
     """Where a class says that a param may be a string, a number as default does not speak against it."""
     assert load(PENGUINS, *overrides).experiment.name == "penguins"
+
+
+def test_a_group_that_may_choose_nothing_takes_null(load: Load) -> None:
+    """`schema=null` leaves the schema out, as a config does that chooses none."""
+    assert "schema" not in load(PENGUINS, "stages/validate=none", "schema=null").experiment.config
 
 
 def test_mistakes_of_every_kind_are_told_together(refused: Refused) -> None:

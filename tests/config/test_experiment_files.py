@@ -77,6 +77,22 @@ def test_an_option_that_a_file_names_and_is_not_there_names_the_file(conf: Write
     assert problem.endswith("did you mean override /model: random_forest?")
 
 
+def test_every_wrong_option_of_a_file_is_told(conf: Write, refused: Refused) -> None:
+    """Hydra ends at the first one; the others are not for the next round."""
+    text = (
+        "# @package _global_\ndefaults:\n  - override /dataset: penguin\n  - override /schema: penguins\n"
+        "  - override /model: logistic\n  - override /stages/gate: thresholdz\nname: mine\n"
+    )
+    conf({"experiment/mine": text})
+    assert sorted(refused("+experiment=mine")) == [
+        "conf/experiment/mine.yaml: there is no dataset 'penguin' did you mean override /dataset: penguins?",
+        "conf/experiment/mine.yaml: there is no model 'logistic' "
+        "did you mean override /model: logistic_regression?",
+        "conf/experiment/mine.yaml: there is no stages/gate 'thresholdz' "
+        "did you mean override /stages/gate: thresholds?",
+    ]
+
+
 def test_a_file_that_is_not_yaml_is_told_by_line(conf: Write, refused: Refused, experiment: Text) -> None:
     """A YAML error names the file, the line and the column."""
     conf({"experiment/mine": experiment("model: {C: 3")})

@@ -10,7 +10,8 @@ from headrace.core.secrets import REDACTED, is_secret, redact_overrides, redact_
 @pytest.mark.parametrize(
     "name",
     "password db.password PGPASSWORD WANDB_API_KEY api-key apiKey token github_token AWS_SECRET_ACCESS_KEY "
-    "client_secret credentials private_key Authorization MYSQL_PWD passphrase".split(),
+    "client_secret credentials private_key Authorization MYSQL_PWD passphrase "
+    "auth http.auth authorization DBPW PGPW db_pw pw client_secret_value secret-id".split(),
 )
 def test_names_of_secrets_are_known(name: str) -> None:
     """A name that ends in a word for a secret is secret, in every spelling."""
@@ -18,7 +19,9 @@ def test_names_of_secrets_are_known(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", "tokenizer max_tokens key keys secretary public_key_id monkey passwords_seen target".split()
+    "name",
+    "tokenizer max_tokens key keys secretary public_key_id monkey passwords_seen target "
+    "token_pattern author oauth_flow authors bpw secretariat_id max_pwm".split(),
 )
 def test_other_names_are_not_secret(name: str) -> None:
     """A word for a secret inside another word does not hide a param, which would leave the stage's key."""
@@ -48,6 +51,21 @@ def test_a_url_without_password_stays_as_it_is() -> None:
     """A host with a port, and a user without a password, are no credentials."""
     text = "see http://localhost:4200/runs and ssh://git@host/x"
     assert redact_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://h/x?api_key=abc&rows=3&token=t#top", f"https://h/x?api_key={REDACTED}&rows=3&token={REDACTED}#top"),
+        ("https://h/x?tokenizer=bpe&max_tokens=5", "https://h/x?tokenizer=bpe&max_tokens=5"),
+        ("Authorization: Bearer abc.def-123_x==", f"Authorization: Bearer {REDACTED}"),
+        ("the bearer of news", "the bearer of news"),
+        ("Basic features", "Basic features"),
+    ],
+)  # fmt: skip
+def test_what_authorises_inside_a_text_is_replaced(text: str, shown: str) -> None:
+    """Parameters of a URL by their names, and bearer tokens; other words stay."""
+    assert redact_text(text) == shown
 
 
 def test_overrides_lose_their_secrets() -> None:

@@ -63,3 +63,18 @@ def test_columns_that_are_no_features_are_named(train: pd.DataFrame) -> None:
         preprocess.tabular(timed, timed, "kind")
     with pytest.raises(StageError, match=r"did you mean mass\?"):
         preprocess.tabular(train, train, "kind", drop=["masss"])
+
+
+@pytest.mark.parametrize("part", ["training", "test"])
+def test_an_infinite_value_is_told_by_column_and_row(part: str) -> None:
+    """Which column and which rows, in either part, and only where something cannot take it."""
+    good = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1, None, 3], "c": [1, 2, 3], "kind": list("aba")})
+    good["n"] = pd.array([1, None, 3], dtype="Int64")
+    bad = good.assign(a=[1.0, np.inf, 2.0], b=[np.inf, np.nan, np.inf])
+    train, test = (bad, good) if part == "training" else (good, bad)
+    message = rf"among the {part} rows in a \(1; rows 1\), b \(2; rows 0, 2\)"
+    with pytest.raises(StageError, match=message):
+        preprocess.tabular(train, test, "kind")
+    kept = preprocess.select(train, test, "kind")
+    features = kept["train_features" if part == "training" else "test_features"]
+    assert np.isinf(features["b"]).sum() == 2

@@ -20,7 +20,9 @@ def check_schema(where: str, schema: Any) -> Iterator[Problem]:
     columns = schema.get("columns")
     for name, column in columns.items() if isinstance(columns, Mapping) else ():
         if isinstance(column, Mapping):
-            yield from _check_part(f"{where}.columns.{name}", column, "a column", (*COLUMN_KEYS, *CHECK_NAMES))
+            yield from _check_part(
+                f"{where}.columns.{name}", column, "a column", (*COLUMN_KEYS, *CHECK_NAMES)
+            )
 
 
 def _check_part(where: str, part: Mapping[str, Any], what: str, known: tuple[str, ...]) -> Iterator[Problem]:

@@ -21,6 +21,8 @@ CANNOT_COMPOSE = (HydraException, OmegaConfBaseException)
 # While Hydra composes, a bare ValueError means that a group was given what is no option, such as null.
 COMPOSE_ERRORS = (*CANNOT_COMPOSE, ValueError, YAMLError)
 VERSION_BASE = "1.3"
+# Groups in which a config may choose nothing.
+_NOTHING = {f"{group}={null}": f"~{group}" for group in ("dataset", "schema") for null in ("null", "")}
 STAGE_KEYS = tuple(field.name for field in fields(StageNode))
 
 
@@ -43,13 +45,19 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
 
 
 def complete(overrides: Sequence[str]) -> list[str]:
-    """Let `stages.train.retries=2` work where the stage's YAML does not name the key."""
+    """Let `stages.train.retries=2` work where the stage's YAML does not name the key.
+
+    And `schema=null` choose nothing, as the default does, for which Hydra wants `~schema`.
+    """
 
     def is_stage_key(override: str) -> bool:
         parts = override.partition("=")[0].split(".")
         return len(parts) == 3 and parts[0] == "stages" and parts[2] in STAGE_KEYS
 
-    return [f"++{override}" if is_stage_key(override) else override for override in overrides]
+    return [
+        f"++{override}" if is_stage_key(override) else _NOTHING.get(override, override)
+        for override in overrides
+    ]
 
 
 def require_experiment(cfg: DictConfig, config_name: str) -> None:

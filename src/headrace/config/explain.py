@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 
 import hydra
+import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import (
@@ -21,9 +24,11 @@ from headrace.config.compose import COMPOSE_ERRORS, STAGE_KEYS, VERSION_BASE, co
 from headrace.config.folders import packaged_conf, project_conf
 from headrace.config.load import load_config
 from headrace.core.code import CodeIndex
+from headrace.core.secrets import redact_overrides
 from headrace.errors import ConfigError, Problem, did_you_mean
 
 _ROUNDS_AT_MOST = 12
+_NEAR = 0.65  # `acuracy` is near `accuracy`; `balanced_accuracy` is another metric
 _COULD_NOT = re.compile(r"Could not (?:override|append|delete|load)[^']*'([^']+)'")
 
 
@@ -31,22 +36,39 @@ def find_problems(config_name: str, overrides: Sequence[str], first: Exception) 
     """Take away the override that Hydra stumbles over, again and again, and name each one."""
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(version_base=VERSION_BASE, config_dir=str(project_conf())):
-        good = list(overrides)
+        sweeps = list(_explain_sweeps(config_name, overrides))
+        good = first_of_sweep(overrides)
         bad: list[tuple[str, Exception]] = []
         cfg: DictConfig | None = None
-        error = first
+        error: Exception | None = first
+        if sweeps:
+            cfg, error = _try(config_name, good)
         for _ in range(_ROUNDS_AT_MOST):
+            if error is None:
+                break
             blamed = _blame(error, good) or _blame_by_trial(error, good, config_name)
             if blamed is None:
-                return [*_explain_all(bad, None), _explain(error, "", [])]
+                return [*sweeps, *_explain_all(bad, None), *_explain_files(error, good)]
             good.remove(blamed)
             bad.append((blamed, error))
-            try:
-                cfg = hydra.compose(config_name, overrides=complete(good))
-                break
-            except COMPOSE_ERRORS as next_error:
-                error = next_error
-        return [*_explain_all(bad, cfg), *_problems_of_rest(cfg)]
+            cfg, error = _try(config_name, good)
+        return [*sweeps, *_explain_all(bad, cfg), *_problems_of_rest(cfg)]
+
+
+def _try(config_name: str, overrides: Sequence[str]) -> tuple[DictConfig | None, Exception | None]:
+    try:
+        return hydra.compose(config_name, overrides=complete(overrides)), None
+    except COMPOSE_ERRORS as error:
+        return None, error
+
+
+def _explain_sweeps(config_name: str, overrides: Sequence[str]) -> Iterator[Problem]:
+    """Tell overrides with several values; `-m` has them replaced before they come here."""
+    for override, first in zip(overrides, first_of_sweep(overrides), strict=True):
+        if override != first:
+            command = shlex.join(["python", "-m", f"flows.{config_name}", "-m", *redact_overrides(overrides)])
+            name, _, values = redact_overrides([override])[0].partition("=")
+            yield Problem(name.lstrip("+~"), f"'{values}' is a sweep, which needs -m", f"type: {command}")
 
 
 def first_of_sweep(overrides: Sequence[str]) -> list[str]:
@@ -142,6 +164,8 @@ def _explain_yaml(error: YAMLError) -> Problem:
 
 def _near_key(plain: str, keys: Sequence[str], value: str) -> str:
     """Look among the keys beside it where its parent exists, else among all."""
+    if _is_inside_param(plain, keys):
+        return f"type: +{plain}={value}"
     parent, dot, last = plain.rpartition(".")
     if dot and parent in keys:
         beside = [key[len(parent) + 1 :] for key in keys if key.rpartition(".")[0] == parent]
@@ -149,6 +173,17 @@ def _near_key(plain: str, keys: Sequence[str], value: str) -> str:
             beside += STAGE_KEYS  # a stage's YAML need not name them all
         return did_you_mean(last, beside, f"{parent}.{{}}={value}")
     return did_you_mean(plain, keys, f"{{}}={value}")
+
+
+def _is_inside_param(plain: str, keys: Sequence[str]) -> bool:
+    """Tell whether a key is a new one inside a stage's param, and not a misspelt one that is there."""
+    parts = plain.split(".")
+    if len(parts) < 5 or (parts[0], parts[2]) != ("stages", "params"):
+        return False
+    depth = max(n for n in range(len(parts)) if n == 0 or ".".join(parts[:n]) in keys)
+    above = ".".join(parts[:depth])
+    beside = [key[len(above) + 1 :] for key in keys if key.rpartition(".")[0] == above]
+    return depth >= 4 and not get_close_matches(parts[depth], beside, n=1, cutoff=_NEAR)
 
 
 def _explain_missing(error: MissingConfigException, name: str, value: str) -> Problem:
@@ -166,6 +201,30 @@ def _explain_missing(error: MissingConfigException, name: str, value: str) -> Pr
     near = did_you_mean(value, options, f"{name}={{}}")
     listed = "" if near.startswith("there are") else f"; there are: {', '.join(options)}"
     return Problem(plain, f"there is no {plain} '{value}'", f"{near}{listed}")
+
+
+def _explain_files(error: Exception, overrides: Sequence[str]) -> list[Problem]:
+    """Tell the option that Hydra stumbles over, and the others in the same experiment file."""
+    first = _explain(error, "", [])
+    if not isinstance(error, MissingConfigException):
+        return [first]
+    chosen = [override.partition("=")[2] for override in overrides if _name(override) == "experiment"]
+    others = [problem for name in chosen for problem in _wrong_options(f"experiment/{name}.yaml")]
+    return [first, *(problem for problem in others if problem.found != first.found)]
+
+
+def _wrong_options(where: str) -> Iterator[Problem]:
+    """Yield each `override /group: option` of a config file that is not there."""
+    file = next((f for f in (project_conf() / where, packaged_conf() / where) if f.is_file()), None)
+    content = None if file is None else yaml.safe_load(file.read_text(encoding="utf-8"))
+    defaults = content.get("defaults") if isinstance(content, dict) else None
+    for entry in defaults if isinstance(defaults, list) else ():
+        for key, option in entry.items() if isinstance(entry, dict) else ():
+            group = str(key).removeprefix("override ").strip().lstrip("/").partition("@")[0]
+            options = group_options(group)
+            if options and isinstance(option, str) and option not in options:
+                hint = did_you_mean(option, options, f"override /{group}: {{}}")
+                yield Problem(f"conf/{where}", f"there is no {group} '{option}'", hint)
 
 
 def _file_that_names(group: str, option: str) -> str | None:

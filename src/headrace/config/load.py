@@ -44,7 +44,7 @@ def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
     for name in ("lake", "tracker"):
         problems += check_adapter(index, name, data.get(name))
     problems += check_schema("schema", data.get("schema"))
-    publish = _load_publish(data, stages, problems)
+    publish = _load_publish(data, _written_at(cfg._get_node("publish")), stages, problems)
     runtime = _load_runtime(data, problems)
     graph: Graph | None = None
     try:
@@ -109,7 +109,9 @@ def _load_stage(
         problems.append(Problem(where, "has no call", did_you_mean(name, others, "stages.{}")))
         return None
     if typed.retries < 0:
-        problems.append(Problem(f"{where}.retries", f"{typed.retries} is below zero", f"type: {where}.retries=0"))
+        problems.append(
+            Problem(f"{where}.retries", f"{typed.retries} is below zero", f"type: {where}.retries=0")
+        )
     if typed.timeout_seconds is not None and typed.timeout_seconds <= 0:
         found = f"{typed.timeout_seconds} is not a time"
         problems.append(Problem(f"{where}.timeout_seconds", found, f"type: {where}.timeout_seconds=null"))
@@ -132,7 +134,7 @@ def _load_stage(
 
 
 def _load_publish(
-    data: Mapping[str, Any], stages: list[StageSpec], problems: list[Problem]
+    data: Mapping[str, Any], written_at: Mapping[str, str], stages: list[StageSpec], problems: list[Problem]
 ) -> PublishSpec | None:
     node = data.get("publish")
     if node is None or node is False:
@@ -148,7 +150,7 @@ def _load_publish(
             problems.append(Problem(f"publish.{key}", f"no stage makes '{wanted}'", hint))
     if "model" not in node:
         problems.append(Problem("publish.model", "has no value", "type: publish.model=<name>"))
-    problems += check_model_name("publish.model", typed.model)
+    problems += check_model_name(written_at.get("model", "publish.model"), typed.model)
     return PublishSpec(model=typed.model, package=typed.package, gate=typed.gate, alias=typed.alias)
 
 
@@ -192,7 +194,7 @@ def _a(kind: type) -> str:
 
 def _written_at(params: Any) -> dict[str, str]:
     """Map params that are one interpolation (`${model}`) to the key where their value is written."""
-    if not isinstance(params, DictConfig):
+    if not isinstance(params, DictConfig) or params._is_none() or params._is_missing():
         return {}
     found: dict[str, str] = {}
     for key in params:

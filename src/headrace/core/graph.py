@@ -119,9 +119,11 @@ def _find_cycle(waiting: Mapping[str, set[str]]) -> list[str]:
 def _cycle_problem(cycle: list[str], stages: Sequence[StageSpec], producer: Mapping[str, str]) -> Problem:
     inputs = {stage.name: stage.artifact_inputs().values() for stage in stages}
     steps = [cycle[0]]
+    first = next(stage for stage in stages if stage.name == cycle[0])
+    read = next(arg for arg, made in first.artifact_inputs().items() if producer.get(made) == cycle[1])
     for name, source in pairwise(cycle):
         via = next(a for a in inputs[name] if producer.get(a) == source)
         steps.append(f"{source} (makes {via})")
-    return Problem(
-        "stages", "these stages wait for each other: " + " <- ".join(steps), "break one of these inputs"
-    )
+    found = "these stages wait for each other: " + " <- ".join(steps)
+    hint = f"change one of these inputs, type: stages.{first.name}.inputs.{read}=<artifact>"
+    return Problem("stages", found, hint)

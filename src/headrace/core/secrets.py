@@ -9,23 +9,35 @@ from typing import Any
 REDACTED = "<redacted>"
 
 _SECRET_NAME = re.compile(
-    r"((^|[._-])(secret|token|credentials?|authorization|(api|access|private|secret)[_-]?key)"
-    r"|password|passwd|passphrase|pwd)$",
+    r"((^|[._-])(token|credentials?|auth|authorization|pw|(api|access|private|secret)[_-]?key)"
+    r"|passwd|password|passphrase|pwd|(db|pg)pw)$"
+    r"|(^|[._-])secret([._-]|$)",
     re.IGNORECASE,
 )
+_PARAMETER = re.compile(r"(?<=[?&])([\w.-]+)=([^&#\s'\"]+)")
+_BEARER = re.compile(r"\b(Bearer)(\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
 # `name: value` inside an override such as `vars={api_key: x}`.
 _PAIR = re.compile(r"""([\w.-]+)(\s*:\s*)("[^"]*"|'[^']*'|\{[^{}]*\}|\[[^][]*\]|[^][,{}]+)""")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
 
 
 def is_secret(name: str) -> bool:
-    """Tell whether a name ends in a word for a secret: `PGPASSWORD`, `WANDB_API_KEY`, not `tokenizer`."""
+    """Tell whether a name ends in a word for a secret: `PGPASSWORD`, `WANDB_API_KEY`, not `tokenizer`.
+
+    `secret` counts as a word anywhere: `client_secret_value`.
+    """
     return _SECRET_NAME.search(name) is not None
 
 
 def redact_text(text: str) -> str:
-    """Replace the user and password of every URL in a text."""
-    return _USER_INFO.sub("<redacted>", text)
+    """Replace in a text what authorises: user and password of a URL, its parameters, bearer tokens."""
+    text = _USER_INFO.sub(REDACTED, text)
+    text = _PARAMETER.sub(_redact_parameter, text)
+    return _BEARER.sub(rf"\1\2{REDACTED}", text)
+
+
+def _redact_parameter(found: re.Match[str]) -> str:
+    return f"{found[1]}={REDACTED}" if is_secret(found[1]) else found[0]
 
 
 def without_secrets(value: Any) -> Any:

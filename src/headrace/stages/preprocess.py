@@ -34,7 +34,8 @@ def tabular(
         scale: Bring numbers to mean 0 and deviation 1.
 
     Raises:
-        StageError: A column that is neither number nor category, or no feature is left.
+        StageError: A column that is neither number nor category, an infinite value to fill or scale,
+            or no feature is left.
     """
     if encode not in ENCODINGS:
         raise StageError(f"stages.preprocess.params.encode is {encode!r}; use {' or '.join(ENCODINGS)}")
@@ -111,16 +112,42 @@ def _encoder(encode: str) -> BaseEstimator:
     return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
 
 
+def _refuse_infinite(part: str, table: pd.DataFrame, cause: Exception) -> None:
+    """Name the columns with infinite values, and the first rows: scikit-learn's own error names neither.
+
+    Where it has no error, as with trees, infinite values are fine.
+    """
+    import numpy as np
+
+    told = []
+    for name, column in table.select_dtypes("number").items():
+        rows = table.index[np.isinf(column.to_numpy(dtype=float, na_value=np.nan))]
+        if len(rows):
+            told.append(f"{name} ({len(rows):,}; rows {', '.join(map(str, rows[:5]))})")
+    if told:
+        raise StageError(
+            f"infinite values among the {part} rows in {', '.join(told)}:"
+            " let the schema reject them, such as `in_range: {min_value: 0, max_value: 1000}`"
+        ) from cause
+
+
 def _apply(steps: list[list[Any]], train: pd.DataFrame, test: pd.DataFrame, target: str) -> dict[str, Any]:
     from sklearn.compose import ColumnTransformer
 
     preprocessor = ColumnTransformer(steps, verbose_feature_names_out=False)
     preprocessor.set_output(transform="pandas")
-    train_features = preprocessor.fit_transform(train.drop(columns=target))
+    try:
+        train_features = preprocessor.fit_transform(train.drop(columns=target))
+        test_features = preprocessor.transform(test.drop(columns=target))
+    except ValueError as error:
+        features = [str(name) for _, _, columns in steps for name in columns]
+        for part, table in (("training", train), ("test", test)):
+            _refuse_infinite(part, table[[name for name in features if name in table.columns]], error)
+        raise
     return {
         "preprocessor": preprocessor,
         "train_features": train_features,
         "train_target": train[target],
-        "test_features": preprocessor.transform(test.drop(columns=target)),
+        "test_features": test_features,
         "test_target": test[target],
     }

@@ -21,12 +21,11 @@ from typing import Any, Literal
 
 from headrace.adapters.server_prefect.configured import configured_api_url
 from headrace.adapters.server_prefect.process import POLL_SECONDS, end, is_running, process_start
-from headrace.adapters.server_prefect.schema import create_database
 from headrace.errors import HeadraceError
 
 HOST = "127.0.0.1"
 DATABASE = "prefect.db"
-READY_SECONDS = 90.0  # 5 to 10 s is usual; a busy machine takes much longer
+READY_SECONDS = 90.0  # 12 s is usual for the first start; a busy machine takes much longer
 LOG_TAIL_LINES = 15
 
 # The socket is bound by us and inherited: no other process can take the port in between, and a
@@ -144,7 +143,6 @@ class LocalServer:
         return state is not None
 
     def _start(self) -> None:
-        create_database(self.root / DATABASE)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
             listener.bind((HOST, 0))
             listener.listen(128)
