@@ -32,6 +32,20 @@ def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
+def test_the_example_loads_a_published_model(tmp_path: Path) -> None:
+    """`load_model.py` predicts with the model that a run published, from raw rows."""
+    trained = run(
+        sys.executable,
+        *("-m", "flows.train", "+experiment=penguins", "runtime=inline", "tracker=none"),
+        cwd=tmp_path,
+    )
+    assert trained.returncode == 0, trained.stdout
+    rows = "island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year\n"
+    (tmp_path / "rows.csv").write_text(rows + "Torgersen,39.1,18.7,181.0,3750.0,male,2007\n")
+    done = run(sys.executable, str(EXAMPLES / "load_model.py"), "penguins", "rows.csv", cwd=tmp_path)
+    assert done.stdout.strip() == "penguins version 1: Adelie", done.stderr
+
+
 def words(page: str) -> set[str]:
     """Return everything that a page sets in code style, and its bare names."""
     text = (DOCS / page).read_text(encoding="utf-8")

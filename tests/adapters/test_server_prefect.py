@@ -170,10 +170,3 @@ def test_cloud_without_an_api_says_what_to_type(monkeypatch: pytest.MonkeyPatch)
         require_configured_api_url()
     monkeypatch.setenv("PREFECT_API_URL", "https://api.prefect.cloud/api")
     assert require_configured_api_url() == "https://api.prefect.cloud/api"
-
-
-MIGRATE = """
-import asyncio
-from prefect.server.database import provide_database_interface
-asyncio.run(provide_database_interface().create_db())
-"""

@@ -11,11 +11,15 @@ _SECONDS = 10
 
 
 def read_git_state() -> dict[str, Any]:
-    """Return `commit`, `dirty` and `diff` (digest of the uncommitted change); {} outside a checkout."""
+    """Return `commit`, `dirty` and `diff`; {} outside a checkout.
+
+    `dirty` counts files that git does not track and does not ignore; `diff` is the digest of the change
+    to tracked files.
+    """
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return {}
-    status = _git("status", "--porcelain", "--untracked-files=no") or b""
+    status = _git("status", "--porcelain", "--untracked-files=normal") or b""
     diff = (_git("diff", "HEAD") or b"") if status else b""
     return {
         "commit": commit.decode().strip(),

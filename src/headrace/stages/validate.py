@@ -111,6 +111,10 @@ def _told(report: dict[str, Any]) -> str:
         f"{report['rejected']:,} of {report['rows']:,} rows ({report['share']:.2%}) fail the schema"
         f" (on_invalid: {report['on_invalid']}, allowed: {report['max_rejected']:.2%})"
     )
+    if report["structural"]:
+        # Rows are not the point then, and their count would read as if they were within the limit.
+        head = f"the table does not have the schema's structure ({report['rows']:,} rows, on_invalid: "
+        head += f"{report['on_invalid']})"
     lines = [f"  {problem}" for problem in report["structural"]]
     for entry in report["failures"][:20]:
         shown = ", ".join(f"row {one['row']}: {one['value']}" for one in entry["examples"])
