@@ -22,7 +22,7 @@ FOREVER = {
     "forever_stages.py": (
         "import sys, threading\n\n\n"
         "def wait(name: str):\n"
-        "    print(f'{name} waits', file=sys.stderr, flush=True)\n"
+        "    sys.stderr.write(f'{name} waits\\n')  # one write: lines of two threads stay apart\n"
         "    threading.Event().wait(600)\n"
         "    return {'done': name}\n\n\n"
         "def join(left: str, right: str):\n"
