@@ -137,6 +137,14 @@ class Unsupported(LakeError):
     """This lake cannot do that."""
 
 
+class AccessDenied(LakeError):
+    """The lake does not know the keys, or they do not allow this."""
+
+
+class RepositoryNotFound(LakeError):
+    """The server has no repository of that name."""
+
+
 class LakeRetryableError(LakeError):
     """Nothing was done; the same call may succeed later."""
 

@@ -18,7 +18,11 @@ MAIN = "main"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
-    """One object at one ref. `digest` is `sha256:<hex>` of its bytes."""
+    """One object at one ref. `digest` is `sha256:<hex>` of its bytes.
+
+    An object that another tool put into a server's lake has the checksum that the lake knows, tagged by
+    what it is: `md5:<hex>`, or `etag:<text>`, which cannot be checked against the bytes.
+    """
 
     path: str
     digest: str
@@ -60,11 +64,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GcReport:
-    """What a collection removed, or with `dry_run` would remove."""
+    """What a collection removed, or with `dry_run` would remove.
 
+    `kept_by_server` says what is left for the lake's server to do; '' where the bytes are gone.
+    """
+
+    branches: tuple[str, ...]
     objects: int
     bytes: int
     digests: tuple[str, ...]
+    kept_by_server: str = ""
 
 
 MergeStrategy = Literal["source-wins", "dest-wins"]
@@ -102,23 +111,39 @@ class LakeReader(Protocol):
         """
 
     def local_path(self, ref: str, path: str) -> Path:
-        """Return a read-only local file with the object's bytes, verified. Never write to it."""
+        """Return a read-only local file with the object's bytes, verified. Never write to it.
+
+        The file stays for as long as this process lives.
+        """
+
+    def local_paths(self, ref: str, objects: Sequence[ObjectInfo]) -> Sequence[Path]:
+        """Do `local_path` for objects that `list` or `stat` gave at this very ref, in their order.
+
+        Many are fetched side by side.
+        """
 
     def diff(
         self, left: str, right: str, prefix: str = "", mode: Literal["two_dot", "three_dot"] = "two_dot"
     ) -> Sequence[Change]:
         """Return the paths that differ: right against left, or (three_dot) against the merge base."""
 
-    def log(self, ref: str, limit: int | None = None) -> Sequence[Commit]:
-        """Return the commits reachable from `ref`, newest first."""
+    def log(self, ref: str, limit: int | None = None, first_parent: bool = False) -> Sequence[Commit]:
+        """Return the commits reachable from `ref`, newest first; with `first_parent` the branch's own."""
 
 
 class LakeWriter(Protocol):
     """Writing a lake: staging belongs to a branch, and a commit makes it permanent.
 
+    A commit, merge or revert happens once, however often a lost connection makes the adapter try.
     Safe from several processes; a call that cannot get the lake in time raises `LakeBusy` and has
     done nothing. Names of branches match `^\\w[-\\w]*$`; a bad one raises `InvalidName`.
     """
+
+    def init(self) -> bool:
+        """Create the lake with an empty `main` where there is none; return whether that was so.
+
+        Needed once, and only for a lake on a server: others come to be at their first use.
+        """
 
     def create_branch(self, name: str, source: str, exist_ok: bool = False) -> str:
         """Create a branch at `source` and return its commit id. Raises `AlreadyExists`."""
@@ -140,8 +165,16 @@ class LakeWriter(Protocol):
         With `if_absent` an object already there raises `AlreadyExists`.
         """
 
+    def put_many(
+        self, branch: str, files: Mapping[str, Path], consume: bool = False
+    ) -> Sequence[ObjectInfo]:
+        """Stage files by path as `put` does, in their order, as fast as the lake takes them.
+
+        After a failure some may be staged: `reset` drops them.
+        """
+
     def link(self, branch: str, path: str, src_ref: str, src_path: str) -> ObjectInfo:
-        """Stage an object that the lake already holds, without moving its bytes."""
+        """Stage an object that the lake already holds; its bytes do not pass through this process."""
 
     def delete(self, branch: str, paths: Iterable[str]) -> None:
         """Stage the removal of objects; a path that is not there is no error."""
@@ -181,8 +214,11 @@ class LakeWriter(Protocol):
     def delete_tag(self, name: str) -> None:
         """Delete a tag. Raises `RefNotFound`."""
 
-    def gc(self, dry_run: bool = False) -> GcReport:
-        """Remove the bytes that no branch, tag, or staging area reaches any more."""
+    def gc(self, branches: Iterable[Branch] = (), dry_run: bool = False) -> GcReport:
+        """Delete these branches, then remove the bytes that no ref or staging area reaches any more.
+
+        A branch that is no longer at the commit given is left alone. Raises `ProtectedRef` for `main`.
+        """
 
 
 @runtime_checkable
