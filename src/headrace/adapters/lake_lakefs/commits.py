@@ -1,0 +1,148 @@
+"""Commits, merges and reverts on a lakeFS server, each made once however often its answer is lost."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from headrace.adapters.lake_lakefs.reading import REQUEST, commit_from
+from headrace.adapters.lake_lakefs.refs import LakeFSRefs
+from headrace.core.lake_names import checked_metadata
+from headrace.core.ports import Commit, MergeStrategy
+from headrace.errors import (
+    AlreadyExists,
+    InvalidName,
+    LakeError,
+    MergeConflict,
+    NoChanges,
+    RefNotFound,
+    Unsupported,
+)
+
+RECENT = 100  # commits among which one whose answer was lost is looked for
+
+
+class LakeFSCommits(LakeFSRefs):
+    """What makes a commit. Each carries a request's id, by which it is found again."""
+
+    def commit(
+        self,
+        branch: str,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        allow_empty: bool = False,
+    ) -> Commit:
+        request = _request_id(metadata)
+        fields = {
+            "message": message,
+            "metadata": {**checked_metadata(metadata), REQUEST: request},
+            "allow_empty": allow_empty,
+        }
+        try:
+            made = self._connection.call(
+                f"commit to branch {branch!r}",
+                "commits.commit",
+                branch,
+                body=("CommitCreation", fields),
+                done=lambda: self._made_by(branch, request),
+            )
+        except NoChanges:
+            raise NoChanges(f"nothing staged on {branch!r} differs from its last commit") from None
+        except (RefNotFound, InvalidName):
+            raise self._no_branch(branch) from None
+        return commit_from(made)
+
+    def merge(
+        self,
+        source: str,
+        dest: str,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        strategy: MergeStrategy | None = None,
+    ) -> Commit:
+        if strategy not in (None, "source-wins", "dest-wins"):
+            raise Unsupported(f"no merge strategy {strategy!r}: write 'source-wins' or 'dest-wins'")
+        request = _request_id(metadata)
+        fields = {
+            "message": message,
+            "metadata": {**checked_metadata(metadata), REQUEST: request},
+            "strategy": strategy,
+        }
+        try:
+            made = self._connection.call(
+                f"merge {source!r} into {dest!r}",
+                "refs.merge_into_branch",
+                source,
+                dest,
+                body=("Merge", fields),
+                done=lambda: self._made_by(dest, request),
+            )
+        except NoChanges:
+            raise NoChanges(f"{dest!r} already contains all of {source!r}") from None
+        except AlreadyExists:
+            changes = self.diff(dest, source, mode="three_dot")
+            raise MergeConflict(source, dest, [c.path for c in changes if c.kind == "conflict"]) from None
+        except (RefNotFound, InvalidName):
+            if self._branch_commit(dest) is None:
+                raise self._no_branch(dest) from None
+            raise self._no_ref(source) from None
+        return commit_from(made) if "parents" in made else self._head(made["reference"])
+
+    def revert(self, branch: str, ref: str, parent: int = 1) -> Commit:
+        undone = self._head(ref)
+        if not 1 <= parent <= len(undone.parents):
+            raise RefNotFound(
+                f"commit {undone.id[:12]} has {len(undone.parents)} parents, so it cannot be reverted "
+                f"relative to parent {parent}"
+            )
+        request = _request_id({})
+        overrides = {
+            "message": f"revert {undone.id[:12]}: {undone.message}",
+            "metadata": {REQUEST: request},
+        }
+        connection = self._connection
+        fields = {
+            "ref": undone.id,
+            "parent_number": parent,
+            "commit_overrides": connection.model("CommitOverrides", overrides),
+        }
+        find = partial(self._made_by, branch, request)
+        try:
+            connection.call(
+                f"revert {undone.id[:12]} on branch {branch!r}",
+                "branches.revert_branch",
+                branch,
+                body=("RevertCreation", fields),
+                done=find,
+            )
+        except NoChanges:
+            raise NoChanges(f"{branch!r} holds nothing any more of what {undone.id[:12]} changed") from None
+        except AlreadyExists:
+            paths = self._kept_since(undone.parents[parent - 1], undone.id, branch)
+            raise MergeConflict(f"the revert of {undone.id[:12]}", branch, paths) from None
+        except RefNotFound:
+            raise self._no_branch(branch) from None
+        made = find()
+        if made is None:
+            raise LakeError(f"revert {undone.id[:12]} on branch {branch!r}: the commit is not in its history")
+        return commit_from(made)
+
+    def _made_by(self, branch: str, request: str) -> dict[str, Any] | None:
+        """Find the commit of a request whose answer was lost."""
+        what = f"look for the commit on branch {branch!r} whose answer was lost"
+        recent = self._connection.call(what, "refs.log_commits", branch, amount=RECENT)["results"]
+        return next((c for c in recent if (c.get("metadata") or {}).get(REQUEST) == request), None)
+
+    def _kept_since(self, before: str, undone: str, branch: str) -> set[str]:
+        """Return what a commit changed and what was changed again after it, and not back."""
+        head = self.resolve(f"{branch}@")
+        sides = [(before, undone), (undone, head), (before, head)]
+        return set.intersection(*({c.path for c in self.diff(*side)} for side in sides))
+
+
+def _request_id(metadata: Mapping[str, str] | None) -> str:
+    """Return what marks one commit or merge: the run's id, where there is one, and something unique."""
+    run = (metadata or {}).get("run")
+    return f"{run}/{uuid.uuid4().hex}" if run else uuid.uuid4().hex
