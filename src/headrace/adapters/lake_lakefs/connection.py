@@ -23,7 +23,7 @@ from headrace.adapters.lake_lakefs.answers import (
     read_message,
 )
 from headrace.adapters.lake_lakefs.settings import Settings, is_open_to_eavesdroppers
-from headrace.errors import AccessDenied, LakeError, LakeUnavailable, RepositoryNotFound
+from headrace.errors import AccessDenied, InvalidName, LakeError, LakeUnavailable, RepositoryNotFound
 
 CONNECT_SECONDS = 10.0
 FIRST_CONTACT_SECONDS = 3.0  # an address that was never reached is most likely a wrong one
@@ -73,7 +73,8 @@ class Connection:
             _check_return_type=False,  # a newer server may send more; and it is ten times as fast
             **query,
         )
-        return answer.to_dict() if hasattr(answer, "to_dict") else answer
+        # `to_dict` trips over what was not checked; with lakefs-sdk it is the way.
+        return getattr(answer, "_data_store", answer)
 
     @cached_property
     def storage(self) -> Mapping[str, Any]:
@@ -192,7 +193,7 @@ class Connection:
     @contextmanager
     def _noticing(self, what: str) -> Iterator[_Noticed]:
         """Catch what the client and its pool raise, and judge it."""
-        from lakefs_client.exceptions import ApiException
+        from lakefs_client.exceptions import ApiException, OpenApiException
         from urllib3 import exceptions as pool
 
         noticed = _Noticed()
@@ -202,6 +203,8 @@ class Connection:
             noticed.failure = failed.failure
         except ApiException as error:
             noticed.failure = self._judge_answer(what, error)
+        except OpenApiException as error:  # the client's own check of what it is given
+            noticed.failure = Failure(InvalidName(f"{what}: {error}"))
         except (AttributeError, UnicodeDecodeError) as error:
             # lakefs-client decodes the body of every failure, also where there is none (TLS) or is no text.
             cause = error.__context__

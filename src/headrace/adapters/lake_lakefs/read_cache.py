@@ -35,8 +35,6 @@ class ReadCache:
         self._gate = root / "sweep.lock"  # shared by those who take a file, alone for the one who sweeps
         self._lock = threading.Lock()
         self._held: set[str] = set()
-        self._holder: BinaryIO | None = None
-        self._holder_pid = 0
         self._added = at_most_bytes  # so that the first file looks at what is there
 
     def path(self, digest: str) -> Path:
@@ -98,15 +96,10 @@ class ReadCache:
                 yield
 
     def _hold(self, name: str) -> None:
-        """Write down, in a file that lives and is locked as long as this process, that it uses an object."""
-        if self._holder is None or self._holder_pid != os.getpid():
-            self._users.mkdir(parents=True, exist_ok=True)
-            holder = (self._users / f"{os.getpid()}-{secrets.token_hex(8)}").open("ab", buffering=0)
-            fcntl.flock(holder, fcntl.LOCK_EX)
-            self._holder, self._holder_pid, self._held = holder, os.getpid(), set()
-        if name not in self._held:
+        """Write down that this process uses an object, in a file that is locked for as long as it lives."""
+        if name not in self._held or (os.getpid(), self._users) not in _holders:
             self._held.add(name)
-            self._holder.write(f"{name}\n".encode())
+            os.write(_holder(self._users), f"{name}\n".encode())
 
     def _sweep(self) -> None:
         """Remove the least recently used files that nobody holds until the rest fits the bound."""
@@ -129,18 +122,28 @@ class ReadCache:
                     file.unlink()
 
     def _in_use(self) -> set[str]:
-        """Return what living processes hold, and remove what dead ones left."""
-        names = set(self._held)
+        """Return what living processes hold, this one too, and remove what dead ones left."""
+        names: set[str] = set()
         for file in self._users.iterdir():
-            if self._holder is not None and file.name == Path(self._holder.name).name:
-                continue
-            try:
-                with file.open("rb") as user:
-                    try:
-                        fcntl.flock(user, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        file.unlink(missing_ok=True)
-                    except BlockingIOError:
-                        names.update(user.read().decode().split())
-            except FileNotFoundError:
-                continue
+            with contextlib.suppress(FileNotFoundError), file.open("rb") as user:
+                try:
+                    fcntl.flock(user, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    file.unlink(missing_ok=True)
+                except BlockingIOError:
+                    names.update(user.read().decode().split())
         return names
+
+
+_holders: dict[tuple[int, Path], int] = {}
+
+
+def _holder(users: Path) -> int:
+    """Return this process's file for a cache, which is open and locked until the process ends."""
+    key = (os.getpid(), users)
+    if key not in _holders:
+        users.mkdir(parents=True, exist_ok=True)
+        name = users / f"{os.getpid()}-{secrets.token_hex(8)}"
+        opened = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        _holders[key] = opened
+    return _holders[key]

@@ -182,8 +182,9 @@ def object_info(item: Mapping[str, Any]) -> ObjectInfo:
 
 
 def commit_from(item: Mapping[str, Any]) -> Commit:
-    metadata = dict(item.get("metadata") or {})
-    metadata.pop(REQUEST, None)
+    """Read a commit, without what the adapter and the server (`.lakefs.…`) add to its metadata."""
+    given = item.get("metadata") or {}
+    metadata = {k: v for k, v in given.items() if k != REQUEST and not k.startswith(".lakefs.")}
     return Commit(
         id=item["id"],
         parents=tuple(item["parents"]),

@@ -111,7 +111,7 @@ class LakeFSStore(LakeFSCommits):
                     "is null, and the server names no place for new repositories",
                     "type: lake.storage_namespace=s3://<bucket>/<folder>",
                 )
-            place = f"{str(prefix).rstrip('/')}/{connection.repository}"
+            place = f"{prefix}{'' if str(prefix).endswith('/') else '/'}{connection.repository}"
         body = {"name": connection.repository, "storage_namespace": place, "default_branch": MAIN}
         connection.call(
             f"create repository {connection.repository!r} in {place}",
