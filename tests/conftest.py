@@ -12,8 +12,10 @@ from hypothesis import settings
 
 # Libraries read these when they are imported, so they are set before any test module is.
 _HOME = Path(tempfile.mkdtemp(prefix="headrace-tests-"))
-for _name in [name for name in os.environ if name.startswith(("HEADRACE_", "PREFECT_", "WANDB_", "HYDRA_"))]:
-    del os.environ[_name]
+_FOREIGN = ("HEADRACE_", "LAKECTL_", "PREFECT_", "WANDB_", "HYDRA_")
+for _name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+    if not _name.startswith("HEADRACE_TEST_"):
+        del os.environ[_name]
 os.environ.update(
     DO_NOT_TRACK="1",
     HOME=str(_HOME),

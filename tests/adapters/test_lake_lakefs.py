@@ -1,7 +1,9 @@
-"""The lake on a lakeFS server, against the stand-in: the contract, and what only it promises."""
+"""The lake on a lakeFS server: the contract, on the stand-in and on a live server where there is one."""
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,23 +13,21 @@ from headrace.adapters.lake_lakefs import LakeFSStore
 from headrace.core.ports import LakeStore
 from headrace.testing.lake import LakeContract
 from headrace.testing.lakefs import StandInServer
+from tests.lakefs_server import connect, server
+
+__all__ = ["server"]
+
+LIVE = "HEADRACE_TEST_LAKEFS_ENDPOINT"
+LIVE_KEYS = ("HEADRACE_TEST_LAKEFS_ACCESS_KEY_ID", "HEADRACE_TEST_LAKEFS_SECRET_ACCESS_KEY")
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[StandInServer]:
-    with StandInServer(tmp_path / "server") as started:
-        yield started
+def delete_repository(name: str, key: str, secret: str) -> None:
+    """Remove a test's repository: no lake does, so the client itself is asked."""
+    import lakefs_client
+    from lakefs_client.client import LakeFSClient
 
-
-def connect(server: StandInServer, cache: Path, repository: str = "demo") -> LakeFSStore:
-    return LakeFSStore(
-        repository=repository,
-        endpoint=server.endpoint,
-        access_key_id=server.access_key_id,
-        secret_access_key=server.secret_access_key,
-        cache_dir=cache,
-        retry_seconds=5,
-    )
+    configuration = lakefs_client.Configuration(host=os.environ[LIVE], username=key, password=secret)
+    LakeFSClient(configuration).repositories_api.delete_repository(name)
 
 
 class TestStandIn(LakeContract):
@@ -35,6 +35,32 @@ class TestStandIn(LakeContract):
 
     @pytest.fixture
     def lake(self, server: StandInServer, tmp_path: Path) -> LakeStore:
-        made = connect(server, tmp_path / "cache")
-        assert made.init()
-        return made
+        return connect(server, tmp_path / "cache")
+
+
+if LIVE in os.environ:
+
+    class TestLiveServer(LakeContract):
+        """Against a real lakeFS server, the adapter keeps the contract."""
+
+        @pytest.fixture
+        def lake(self, tmp_path: Path) -> Iterator[LakeStore]:
+            key, secret = (os.environ[name] for name in LIVE_KEYS)
+            name = f"headrace-test-{uuid.uuid4().hex[:16]}"
+            made = LakeFSStore(
+                repository=name,
+                endpoint=os.environ[LIVE],
+                access_key_id=key,
+                secret_access_key=secret,
+                storage_namespace=os.environ.get("HEADRACE_TEST_LAKEFS_NAMESPACE"),
+                cache_dir=tmp_path / "cache",
+            )
+            assert made.init()
+            yield made
+            delete_repository(name, key, secret)
+
+else:
+
+    @pytest.mark.skip(reason=f"{LIVE} names no lakeFS server")
+    def test_live_server() -> None:
+        """Against a real lakeFS server, the adapter keeps the contract."""

@@ -92,6 +92,8 @@ def _refusal(what: str, status: int, said: str, low: str) -> LakeError:
         return AccessDenied(f"{what}: these keys do not allow it ({said}); ask for the right in lakeFS")
     if status == 404:
         return RefNotFound(f"{what}: {said}")
+    if status == 410:
+        return ObjectNotFound(f"{what}: the lake has collected its bytes ({said})")
     if status == 409:
         return AlreadyExists(f"{what}: {said}")
     if status == 412:
