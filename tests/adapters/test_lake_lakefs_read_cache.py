@@ -84,6 +84,25 @@ def test_what_was_not_kept_is_removed(tmp_path: Path) -> None:
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
+def test_a_file_that_is_given_away_is_adopted(tmp_path: Path) -> None:
+    """A file is moved in without a copy; one with another name is only removed."""
+    cache = ReadCache(tmp_path / "cache", 1_000_000)
+    given, linked = tmp_path / "given", tmp_path / "linked"
+    given.write_bytes(b"water")
+    inode = given.stat().st_ino
+    digest = f"sha256:{hashlib.sha256(b'water').hexdigest()}"
+    cache.adopt(given, digest)
+    found = cache.find(digest, 5)
+    assert found is not None
+    assert (found.stat().st_ino, given.exists()) == (inode, False)
+    linked.write_bytes(b"stone")
+    (tmp_path / "mine").hardlink_to(linked)
+    cache.adopt(linked, "sha256:other")
+    assert not linked.exists()
+    assert (tmp_path / "mine").stat().st_mode & 0o200
+    assert cache.find("sha256:other", 5) is None
+
+
 def test_the_bound_holds_for_what_nobody_uses(tmp_path: Path) -> None:
     """Files of finished processes go, the least recently used first, until the rest fits."""
     bound = 10 * KILOBYTE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -69,9 +70,10 @@ class ReadCache:
                 path.unlink(missing_ok=True)
 
     def keep(self, file: BinaryIO, digest: str) -> Path:
-        """Take a received file over under its digest, which was verified."""
+        """Move an open file in under its digest, which was verified."""
         target = self.path(digest)
-        file.flush()
+        if file.writable():
+            file.flush()
         os.fchmod(file.fileno(), READ_ONLY)
         os.utime(file.fileno(), ns=(time.time_ns(), SEALED_NS))
         size = os.fstat(file.fileno()).st_size
@@ -86,6 +88,17 @@ class ReadCache:
                 self._added = 0
                 self._sweep()
         return target
+
+    def adopt(self, src: Path, digest: str) -> None:
+        """Take a file over that is the caller's to give away, where that costs no copy; else remove it."""
+        try:
+            with src.open("rb") as file:
+                if os.fstat(file.fileno()).st_nlink == 1:  # of another name, sealing would change it too
+                    self.keep(file, digest)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EACCES):
+                raise
+        src.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _open_gate(self, mode: int) -> Iterator[None]:
@@ -116,7 +129,7 @@ class ReadCache:
                 if os.path.basename(path) not in in_use:  # noqa: PTH119 - thousands of paths
                     Path(path).unlink(missing_ok=True)
                     total -= size
-        for file in self._incoming.iterdir():
+        for file in self._incoming.glob("*"):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - file.stat().st_ctime > LEFTOVER_SECONDS:
                     file.unlink()

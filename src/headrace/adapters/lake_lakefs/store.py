@@ -130,7 +130,7 @@ class LakeFSStore(LakeFSCommits):
         if_absent: bool = False,
         consume: bool = False,
     ) -> ObjectInfo:
-        """As the port says. A consumed file is removed once the server has it."""
+        """As the port says. A consumed file moves into the read cache once the server has it."""
         check_path(path)
         given = checked_metadata(metadata)
         content = measure(src)
@@ -155,7 +155,7 @@ class LakeFSStore(LakeFSCommits):
                 f"object {path!r} exists on branch {branch!r}: put it without if_absent"
             ) from error
         if consume and isinstance(src, Path):
-            src.unlink(missing_ok=True)
+            self._cache.adopt(src, info.digest)  # the next stage reads it
         return info
 
     def put_many(self, branch: str, files: Mapping[str, Path], consume: bool = False) -> Sequence[ObjectInfo]:
