@@ -1,4 +1,4 @@
-"""Publishing on the real lake: versions count up, whoever comes second, and nothing foreign is lost."""
+"""Publishing on both lakes: versions count up, whoever comes second, and nothing foreign is lost."""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ import pytest
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.core.artifact import Artifact, lake_uri
 from headrace.core.digest import digest_listing
-from headrace.core.ports import MAIN, Commit, MergeStrategy, ObjectInfo
+from headrace.core.ports import MAIN, Commit, LakeStore, MergeStrategy, ObjectInfo
 from headrace.core.record import branch_of
 from headrace.core.spec import PublishSpec
 from headrace.errors import MergeConflict, RefNotFound
 from headrace.publish import find_version, publish_run, read_registry, registry_path
+from tests.lakefs_server import connect, server
+
+__all__ = ["server"]
 
 SPEC = PublishSpec(model="birds", package="model", gate="gate", alias="production")
 
 
-class MovingLake(EmbeddedLake):
+class MovingLake:
     """A lake on which something else happens just before the next merge into `main`."""
 
-    def __init__(self, root: Path, meanwhile: Callable[[], object]) -> None:
-        super().__init__(root)
+    def __init__(self, lake: LakeStore, meanwhile: Callable[[], object]) -> None:
+        self._lake = lake
         self.meanwhile = [meanwhile]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lake, name)
 
     def merge(
         self,
@@ -38,15 +44,18 @@ class MovingLake(EmbeddedLake):
     ) -> Commit:
         if dest == MAIN and self.meanwhile:
             self.meanwhile.pop()()
-        return super().merge(source, dest, message, metadata, strategy)
+        return self._lake.merge(source, dest, message, metadata, strategy)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> EmbeddedLake:
-    return EmbeddedLake(tmp_path / "lake")
+@pytest.fixture(params=["embedded", "lakefs"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> LakeStore:
+    """Both lakes: what is published on one is published the same way on the other."""
+    if request.param == "embedded":
+        return EmbeddedLake(tmp_path / "lake")
+    return connect(request.getfixturevalue("server"), tmp_path / "cache")
 
 
-def start(lake: EmbeddedLake, run_id: str, files: Mapping[str, str]) -> Artifact:
+def start(lake: LakeStore, run_id: str, files: Mapping[str, str]) -> Artifact:
     """Do what a run does before it publishes: a branch with a committed directory artifact."""
     branch = branch_of(run_id)
     lake.create_branch(branch, MAIN)
@@ -61,17 +70,17 @@ def start(lake: EmbeddedLake, run_id: str, files: Mapping[str, str]) -> Artifact
     )
 
 
-def publish(lake: EmbeddedLake, run_id: str, package: Artifact, spec: PublishSpec = SPEC) -> dict[str, Any]:
+def publish(lake: LakeStore, run_id: str, package: Artifact, spec: PublishSpec = SPEC) -> dict[str, Any]:
     record = json.dumps({"id": run_id}).encode()
     return publish_run(lake, run_id, spec, package, {"accuracy": 0.5}, record, {"experiment": "birds"})
 
 
-def files_below(lake: EmbeddedLake, prefix: str, ref: str = MAIN) -> dict[str, str]:
+def files_below(lake: LakeStore, prefix: str, ref: str = MAIN) -> dict[str, str]:
     found = [info for info in lake.list(ref, prefix=prefix) if isinstance(info, ObjectInfo)]
     return {i.path[len(prefix) :]: lake.local_path(ref, i.path).read_text() for i in found}
 
 
-def test_a_run_is_published_as_one_step(lake: EmbeddedLake) -> None:
+def test_a_run_is_published_as_one_step(lake: LakeStore) -> None:
     """One merge brings the model's files, its registry and the run's record, and a tag names it."""
     before = lake.resolve(MAIN)
     package = start(lake, "r1", {"manifest.json": "one"})
@@ -96,7 +105,7 @@ def test_a_run_is_published_as_one_step(lake: EmbeddedLake) -> None:
     }
 
 
-def test_a_package_of_one_file_is_published_under_its_name(lake: EmbeddedLake) -> None:
+def test_a_package_of_one_file_is_published_under_its_name(lake: LakeStore) -> None:
     """An artifact need not be a directory."""
     lake.create_branch("run-r1", MAIN)
     info = lake.put("run-r1", "runs/r1/publish/model.json", b"{}")
@@ -106,7 +115,7 @@ def test_a_package_of_one_file_is_published_under_its_name(lake: EmbeddedLake) -
     assert files_below(lake, "models/birds/1/") == {"model.json": "{}"}
 
 
-def test_a_new_model_has_an_empty_registry(lake: EmbeddedLake) -> None:
+def test_a_new_model_has_an_empty_registry(lake: LakeStore) -> None:
     """Asking for a model that nobody published is no error."""
     assert read_registry(lake, MAIN, "birds") == {
         "format": 1,
@@ -116,7 +125,7 @@ def test_a_new_model_has_an_empty_registry(lake: EmbeddedLake) -> None:
     }
 
 
-def test_two_runs_from_one_commit_publish_versions_1_and_2(lake: EmbeddedLake) -> None:
+def test_two_runs_from_one_commit_publish_versions_1_and_2(lake: LakeStore) -> None:
     """The second one began before the first was published, and keeps its files beside the first's."""
     one, two = start(lake, "r1", {"a": "one"}), start(lake, "r2", {"a": "two"})
     assert publish(lake, "r1", one)["version"] == 1
@@ -130,10 +139,10 @@ def test_two_runs_from_one_commit_publish_versions_1_and_2(lake: EmbeddedLake) -
     assert files_below(lake, "runs/r2/run.json")
 
 
-def test_main_moves_between_catching_up_and_merging(lake: EmbeddedLake) -> None:
+def test_main_moves_between_catching_up_and_merging(lake: LakeStore) -> None:
     """The run that loses the race takes the next number, and leaves nothing in the winner's version."""
     two, one = start(lake, "r2", {"a": "two", "weights": "two"}), start(lake, "r1", {"a": "one"})
-    moving = MovingLake(lake.root, lambda: publish(lake, "r1", one))
+    moving = MovingLake(lake, lambda: publish(lake, "r1", one))
     published = publish(moving, "r2", two)
     assert published["version"] == 2
     assert moving.meanwhile == []
@@ -144,17 +153,17 @@ def test_main_moves_between_catching_up_and_merging(lake: EmbeddedLake) -> None:
     assert lake.resolve("birds-v1") != lake.resolve("birds-v2")
 
 
-def test_another_model_published_meanwhile_is_kept(lake: EmbeddedLake) -> None:
+def test_another_model_published_meanwhile_is_kept(lake: LakeStore) -> None:
     """Two models do not meet in one object, so neither waits for the other."""
     other = PublishSpec(model="fish", package="model", gate=None, alias="production")
     fish, birds = start(lake, "r1", {"a": "fish"}), start(lake, "r2", {"a": "bird"})
-    moving = MovingLake(lake.root, lambda: publish(lake, "r1", fish, other))
+    moving = MovingLake(lake, lambda: publish(lake, "r1", fish, other))
     assert publish(moving, "r2", birds)["version"] == 1
     assert files_below(lake, "models/fish/1/") == {"a": "fish"}
     assert files_below(lake, "models/birds/1/") == {"a": "bird"}
 
 
-def test_a_package_that_is_a_version_already_keeps_its_number(lake: EmbeddedLake) -> None:
+def test_a_package_that_is_a_version_already_keeps_its_number(lake: LakeStore) -> None:
     """The alias comes back to it, its tag stays where it was, and no number is spent."""
     one = start(lake, "r1", {"a": "one"})
     first = publish(lake, "r1", one)
@@ -168,7 +177,7 @@ def test_a_package_that_is_a_version_already_keeps_its_number(lake: EmbeddedLake
     assert files_below(lake, "models/birds/1/") == {"a": "one"}
 
 
-def test_aliases_are_independent(lake: EmbeddedLake) -> None:
+def test_aliases_are_independent(lake: LakeStore) -> None:
     """Publishing under another alias moves only that one."""
     publish(lake, "r1", start(lake, "r1", {"a": "one"}))
     trial = PublishSpec(model="birds", package="model", gate="gate", alias="challenger")
@@ -176,19 +185,19 @@ def test_aliases_are_independent(lake: EmbeddedLake) -> None:
     assert read_registry(lake, MAIN, "birds")["aliases"] == {"production": 1, "challenger": 2}
 
 
-def test_a_package_of_another_run_is_linked(lake: EmbeddedLake) -> None:
+def test_a_package_of_another_run_is_linked(lake: LakeStore) -> None:
     """A cached package stays when the branch of the run that made it is deleted and collected."""
     package = start(lake, "r1", {"a": "one"})
     lake.create_branch("run-r2", MAIN)
     publish(lake, "r2", package)
     lake.delete_branch("run-r1")
-    lake.gc()
-    with pytest.raises(RefNotFound):
-        lake.resolve(package.commit)
+    if not lake.gc().kept_by_server:
+        with pytest.raises(RefNotFound):
+            lake.resolve(package.commit)
     assert files_below(lake, "models/birds/1/") == {"a": "one"}
 
 
-def test_a_foreign_conflict_stops_and_leaves_main(lake: EmbeddedLake) -> None:
+def test_a_foreign_conflict_stops_and_leaves_main(lake: LakeStore) -> None:
     """What the run changed and somebody else too is named; nothing is overwritten, nothing is tagged."""
     package = start(lake, "r1", {"a": "one"})
     lake.put("run-r1", "notes/readme.md", b"mine")
@@ -205,7 +214,7 @@ def test_a_foreign_conflict_stops_and_leaves_main(lake: EmbeddedLake) -> None:
     assert files_below(lake, registry_path("birds")) == {}
 
 
-def test_a_foreign_conflict_in_the_race_stops_too(lake: EmbeddedLake) -> None:
+def test_a_foreign_conflict_in_the_race_stops_too(lake: LakeStore) -> None:
     """Only the registry is rewritten on a new head; another object is never taken from one side."""
     package = start(lake, "r1", {"a": "one"})
     lake.put("run-r1", "notes/readme.md", b"mine")
@@ -215,7 +224,7 @@ def test_a_foreign_conflict_in_the_race_stops_too(lake: EmbeddedLake) -> None:
         lake.put(MAIN, "notes/readme.md", b"theirs")
         lake.commit(MAIN, "notes")
 
-    moving = MovingLake(lake.root, meanwhile)
+    moving = MovingLake(lake, meanwhile)
     with pytest.raises(MergeConflict, match=r"notes/readme\.md"):
         publish(moving, "r1", package)
     assert files_below(lake, "notes/readme.md") == {"": "theirs"}
