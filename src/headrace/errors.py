@@ -146,7 +146,7 @@ class RepositoryNotFound(LakeError):
 
 
 class LakeRetryableError(LakeError):
-    """Nothing was done; the same call may succeed later."""
+    """The same call may succeed later. Nothing was done, unless the message says that an answer was lost."""
 
 
 class LakeBusy(LakeRetryableError):

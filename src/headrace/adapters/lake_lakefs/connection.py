@@ -122,7 +122,10 @@ class Connection:
             if inner and (late or not failure.again or failure.status == 403):
                 raise Failed(failure)
             if late or not failure.again:
-                raise self._explained(failure)
+                error = self._explained(failure)
+                if doubtful and done is not None and failure.again:
+                    raise type(error)(f"{error}; an answer was lost, so it may have happened: look first")
+                raise error
             time.sleep(pause)
             tries += 1
 

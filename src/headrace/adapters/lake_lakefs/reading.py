@@ -92,7 +92,7 @@ class LakeFSReader:
     def diff(
         self, left: str, right: str, prefix: str = "", mode: Literal["two_dot", "three_dot"] = "two_dot"
     ) -> builtins.list[Change]:
-        """As the port says. The server compares commits: what is staged on a branch is not seen."""
+        """As the port says. What is staged is seen on the right side of a two-dot diff, and nowhere else."""
         what = f"compare {left!r} with {right!r}"
         query: dict[str, Any] = {"type": mode, **({"prefix": prefix} if prefix else {})}
         found = self._pages(what, "refs.diff_refs", left, right, **query)
