@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import importlib.util
 import json
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from headrace import errors
+from headrace.commands.lake import add_lake
 from headrace.config.schema import StageNode
 from headrace.core import key, ports, record
 
@@ -110,6 +112,19 @@ def test_every_make_target_is_documented() -> None:
     assert {"train", "test"} <= targets
     assert targets <= words("reference/commands.md")
     assert "make test" in (ROOT / "README.md").read_text()
+
+
+def test_every_command_is_documented() -> None:
+    """The reference lists each verb of `headrace lake`, and each option of a verb."""
+    commands = argparse.ArgumentParser().add_subparsers()
+    add_lake(commands)
+    verbs = next(iter(commands.choices["lake"]._subparsers._group_actions)).choices
+    assert {"log", "gc"} <= set(verbs)
+    page = (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
+    for name, verb in verbs.items():
+        assert f"`headrace lake {name}" in page
+        options = [option for action in verb._actions for option in action.option_strings]
+        assert [option for option in options if option not in ("-h", "--help") and option not in page] == []
 
 
 def test_every_error_is_documented() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -19,7 +20,11 @@ from headrace.adapters.scratch_folders import ScratchFolders
 from headrace.adapters.source_files import Sources
 from headrace.adapters.stat_cache import StatCache
 from headrace.config.build import build_node
+from headrace.config.check import check_adapter
+from headrace.config.check_schema import check_schema
+from headrace.config.compose import compose
 from headrace.config.load import Loaded, load_config
+from headrace.config.resolve import resolve
 from headrace.core.code import CodeIndex
 from headrace.core.key import Key, make_key
 from headrace.core.plan import Plan, StageResult, State, all_external, name_outputs, plan_run
@@ -28,7 +33,19 @@ from headrace.core.record import RunRecord
 from headrace.core.redactor import Redactor
 from headrace.core.secrets import redact_overrides
 from headrace.core.spec import StageSpec
-from headrace.errors import ConfigError, GateRejected, InvalidName, RefNotFound, StageError, StageFailed
+from headrace.core.time_travel import find_commit
+from headrace.errors import (
+    ConfigError,
+    GateRejected,
+    HeadraceError,
+    InvalidName,
+    ObjectDamaged,
+    ObjectNotFound,
+    Problem,
+    RefNotFound,
+    StageError,
+    StageFailed,
+)
 from headrace.execute import artifact_is_there
 from headrace.job import Job
 from headrace.publish import find_version, read_registry
@@ -42,22 +59,7 @@ class Prepared:
     plan: Plan
     begin: Callable[[], None]
     server_hint: Callable[[], str]
-
-    def published(self) -> dict[str, Any] | None:
-        """Return the version in the registry that holds the plan's package, or None.
-
-        None too where the experiment publishes nothing.
-        """
-        spec = self.job.experiment.publish
-        if spec is None or not self.plan.nothing_to_run:
-            return None
-        stage = self.job.experiment.stage(self.job.graph.producer[spec.package])
-        result = self.plan[stage.name].result
-        assert result is not None
-        returned = next(name for name, artifact in stage.outputs.items() if artifact == spec.package)
-        registry = read_registry(self.job.lake, MAIN, spec.model)
-        found = find_version(registry, result.outputs[returned].digest)
-        return None if found is None else {**found, "aliases": registry["aliases"]}
+    published: Callable[[], dict[str, Any] | None]  # the version that the plan's package is; asks once
 
     @property
     def nothing_to_do(self) -> bool:
@@ -65,7 +67,10 @@ class Prepared:
         return self.plan.nothing_to_run and (not publishes or self.published() is not None)
 
     def rejected_by(self) -> GateRejected | None:
-        """Return the gate's no, where every stage up to the gate is cached and it says no; else None."""
+        """Return the gate's no, where every stage up to the gate is cached and it says no; else None.
+
+        None too where its verdict cannot be read: a run finds that out, and mends it.
+        """
         spec = self.job.experiment.publish
         if spec is None or spec.gate is None:
             return None
@@ -77,7 +82,10 @@ class Prepared:
         result = self.plan[gate].result
         assert result is not None
         artifact = name_outputs(self.job.experiment.stage(gate), result)[spec.gate]
-        verdict = json.loads(self.job.lake.local_path(artifact.commit, artifact.path).read_bytes())
+        try:
+            verdict = json.loads(self.job.lake.local_path(artifact.commit, artifact.path).read_bytes())
+        except (ObjectDamaged, ObjectNotFound):
+            return None
         if verdict["passed"]:
             return None
         return GateRejected.by(check for check in verdict["checks"] if not check["passed"])
@@ -99,9 +107,9 @@ def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
     cache_files = FileStageCache(root / "cache" / "stages")
     runtime = _Runtimes(root, loaded, cache_files)
     runtime.check()
-    lake: LakeStore = build_node(loaded.lake)
+    lake = _build_lake(loaded.lake)
     source_commit = _resolve_source(lake, loaded.experiment.source_ref)
-    sources = Sources(remembered.remember, lake, source_commit)
+    sources = Sources(remembered.remember, lake, _resolve_at(lake, loaded, source_commit))
     records = RunRecords(root / "runs")
     external = _digest_external(loaded, sources)
     before = records.latest(loaded.experiment.name, loaded.experiment.pipeline)
@@ -133,7 +141,62 @@ def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
     )
     plan = plan_run(job.graph, external, job.make_key, job.find_result, job.before)
     remembered.save()
-    return Prepared(job=job, plan=plan, begin=runtime.begin, server_hint=runtime.hint)
+    return Prepared(
+        job=job,
+        plan=plan,
+        begin=runtime.begin,
+        server_hint=runtime.hint,
+        published=cache(partial(_find_published, job, plan)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What a project has whatever the experiment: its lake, its folder of state, and a chosen schema."""
+
+    lake: LakeStore
+    root: Path
+    schema: Mapping[str, Any]  # empty where no override chooses one
+
+
+def open_project(overrides: Sequence[str]) -> Project:
+    """Open the lake that `conf/train.yaml` names, without an experiment. Raises `ConfigError`.
+
+    `overrides` are those of a run: `lake=lakefs`, `lake.repository=demo`, `schema=penguins`.
+    """
+    # Most of the time goes into the pipeline, on which a lake hardly ever depends.
+    for leave_out in (("pipeline",), ()):
+        cfg = compose("train", overrides, for_experiment=False, leave_out=leave_out)
+        problems: list[Problem] = []
+        data = resolve(cfg, problems)
+        # The rest of the config waits for an experiment, so what is missing there is no problem.
+        problems = [p for p in problems if p.where.partition(".")[0] in ("lake", "schema", "headrace_dir")]
+        if not problems:
+            break
+    if not data.get("headrace_dir", ".headrace"):  # where it is empty, `${headrace_dir}/lake` is `/lake`
+        problems.append(Problem("headrace_dir", "has no value", "type: headrace_dir=.headrace"))
+    root = Path(str(data.get("headrace_dir") or ".headrace")).absolute()
+    index = CodeIndex(StatCache(root / "cache" / "files.json").remember)
+    problems += [*check_adapter(index, "lake", data.get("lake")), *check_schema("schema", data.get("schema"))]
+    if problems:
+        raise ConfigError(problems)
+    return Project(lake=_build_lake(data["lake"]), root=root, schema=data.get("schema") or {})
+
+
+def open_lake(overrides: Sequence[str] = ()) -> LakeStore:
+    """Open the project's lake, as `open_project` does."""
+    return open_project(overrides).lake
+
+
+def _build_lake(node: Mapping[str, Any]) -> LakeStore:
+    try:
+        lake: LakeStore = build_node(node)
+    except Exception as error:
+        # Hydra wraps what a constructor raises; ours say more than the wrapper.
+        if isinstance(error.__cause__, HeadraceError):
+            raise error.__cause__ from None
+        raise
+    return lake
 
 
 def _resolve_source(lake: LakeStore, ref: str) -> str:
@@ -141,6 +204,29 @@ def _resolve_source(lake: LakeStore, ref: str) -> str:
         return lake.resolve(ref)
     except (RefNotFound, InvalidName) as error:
         raise ConfigError.one("source_ref", str(error), f"type: source_ref={MAIN}") from error
+
+
+def _resolve_at(lake: LakeStore, loaded: Loaded, source_commit: str) -> str:
+    """Return the commit that `lake:` inputs are read at. Raises `ConfigError`."""
+    if loaded.at is None:
+        return source_commit
+    return find_commit(lake, loaded.at, loaded.experiment.source_ref, source_commit, time.time())
+
+
+def _find_published(job: Job, plan: Plan) -> dict[str, Any] | None:
+    """Return the version in the registry that holds the plan's package, or None.
+
+    None too where the experiment publishes nothing.
+    """
+    spec = job.experiment.publish
+    if spec is None or not plan.nothing_to_run:
+        return None
+    stage = job.experiment.stage(job.graph.producer[spec.package])
+    result = plan[stage.name].result
+    assert result is not None
+    registry = read_registry(job.lake, MAIN, spec.model)
+    found = find_version(registry, name_outputs(stage, result)[spec.package].digest)
+    return None if found is None else {**found, "aliases": registry["aliases"]}
 
 
 def _redactor(loaded: Loaded) -> Redactor:

@@ -3,49 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from headrace.assemble import local_server
-from headrace.entry import tell_error
-from headrace.errors import HeadraceError
+from headrace.commands.lake import add_lake
+from headrace.commands.server import add_server
+from headrace.errors import HeadraceError, RunInterrupted
 
-DEFAULT_ROOT = ".headrace"
+NOBODY_READS = 141  # what a shell sees of a program that SIGPIPE ends
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Answer one question and leave the process."""
     parser = argparse.ArgumentParser(prog="headrace", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    server = commands.add_parser("server", help="the project's own Prefect server")
-    server.add_argument("action", choices=("status", "stop", "url"))
-    server.add_argument(
-        "--headrace-dir", type=Path, default=Path(DEFAULT_ROOT), help="folder of the project's state"
-    )
+    add_lake(commands)
+    add_server(commands)
     arguments = parser.parse_args(argv)
     try:
-        code = server_command(arguments.action, arguments.headrace_dir.absolute())
+        code = arguments.run(arguments)
+        sys.stdout.flush()
     except HeadraceError as error:
+        from headrace.entry import tell_error  # brings Hydra, for which --help need not wait
+
         code = tell_error(error)
+    except KeyboardInterrupt:
+        code = RunInterrupted.exit_code
+    except BrokenPipeError:
+        # The reader (`head`) has what it wanted. The interpreter flushes once more at its end: into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = NOBODY_READS
     sys.exit(code)
-
-
-def server_command(action: str, root: Path) -> int:
-    """Tell about the local server, or stop it. Exit code 1 where none runs."""
-    server = local_server(root)
-    status = server.status()
-    if action == "stop":
-        print("stopped" if server.stop() else "no server runs in this project")
-        return 0
-    if status.state == "stopped":
-        print("no server runs in this project; a run starts one", file=sys.stderr)
-        return 1
-    if action == "url":
-        print(status.ui_url or status.api_url)
-        return 0
-    print(f"{status.state}, process {status.pid}" if status.pid else f"{status.state} elsewhere")
-    print(f"API    {status.api_url}")
-    if status.ui_url:
-        print(f"UI     {status.ui_url}\nlog    {status.log}\nto stop it, type: headrace server stop")
-    return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -23,15 +24,32 @@ COMPOSE_ERRORS = (*CANNOT_COMPOSE, ValueError, YAMLError)
 VERSION_BASE = "1.3"
 # Groups in which a config may choose nothing.
 _NOTHING = {f"{group}={null}": f"~{group}" for group in ("dataset", "schema") for null in ("null", "")}
+_AT = re.compile(r"\+{0,2}dataset\.at=(.+)")
+_ITEM = re.compile(r"""'[^']*'|"[^"]*"|(?:\$\{[^}]*\}|[^,])+""")
+# Hydra's own: lists, what is missing, and functions of its grammar.
+_NO_TEXT = re.compile(r"[\[{]|\?\?\?$|(choice|range|interval|glob|shuffle|sort|tag|str)\(")
 STAGE_KEYS = tuple(field.name for field in fields(StageNode))
 
 
-def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
-    """Compose a config. Raises `ConfigError` with every problem of the overrides."""
+def compose(
+    config_name: str,
+    overrides: Sequence[str],
+    *,
+    for_experiment: bool = True,
+    leave_out: Sequence[str] = (),
+) -> DictConfig:
+    """Compose a config. Raises `ConfigError` with every problem of the overrides.
+
+    Args:
+        config_name: The primary config.
+        overrides: What the command line says.
+        for_experiment: Whether one must be chosen; not for what a project has without, such as its lake.
+        leave_out: Groups that the caller does not need, which saves their time where the config has them.
+    """
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(version_base=VERSION_BASE, config_dir=str(project_conf())):
         try:
-            cfg = hydra.compose(config_name, overrides=complete(overrides), return_hydra_config=True)
+            cfg = _compose(config_name, complete(overrides), leave_out)
         except COMPOSE_ERRORS as error:
             from headrace.config.explain import find_problems
 
@@ -40,14 +58,25 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
         OmegaConf.set_struct(cfg, False)
         del cfg["hydra"]
         OmegaConf.set_struct(cfg, True)
-        require_experiment(cfg, config_name)
+        if for_experiment:
+            require_experiment(cfg, config_name)
     return cfg
+
+
+def _compose(config_name: str, words: Sequence[str], leave_out: Sequence[str]) -> DictConfig:
+    if leave_out:
+        try:
+            return _compose(config_name, [*words, *(f"~{group}" for group in leave_out)], ())
+        except COMPOSE_ERRORS:
+            pass  # there is no such group, or an override names it
+    return hydra.compose(config_name, overrides=list(words), return_hydra_config=True)
 
 
 def complete(overrides: Sequence[str]) -> list[str]:
     """Let `stages.train.retries=2` work where the stage's YAML does not name the key.
 
-    And `schema=null` choose nothing, as the default does, for which Hydra wants `~schema`.
+    And `schema=null` choose nothing, as the default does, for which Hydra wants `~schema`; and
+    `dataset.at=~3` mean this text, which Hydra does not parse.
     """
 
     def is_stage_key(override: str) -> bool:
@@ -55,9 +84,27 @@ def complete(overrides: Sequence[str]) -> list[str]:
         return len(parts) == 3 and parts[0] == "stages" and parts[2] in STAGE_KEYS
 
     return [
-        f"++{override}" if is_stage_key(override) else _NOTHING.get(override, override)
+        f"++{override}" if is_stage_key(override) else _NOTHING.get(override, _quote_at(override))
         for override in overrides
     ]
+
+
+def _quote_at(override: str) -> str:
+    """Quote what `dataset.at` is given, each value of a sweep; also let a dataset not name the key.
+
+    Hydra would refuse `~3` and `main^2`, and make numbers of the commits 1234567 and 12e5.
+    """
+    found = _AT.fullmatch(override)
+    if found is None or _NO_TEXT.match(found[1]):
+        return override
+
+    def quote(item: str) -> str:
+        item = item.strip()
+        if item.lower() == "null" or item[:1] in ("'", '"'):
+            return item
+        return f'"{item}"' if "'" in item else f"'{item}'"
+
+    return "++dataset.at=" + ",".join(map(quote, _ITEM.findall(found[1])))
 
 
 def require_experiment(cfg: DictConfig, config_name: str) -> None:

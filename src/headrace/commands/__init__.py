@@ -1,0 +1,1 @@
+"""What the command `headrace` can be asked: one module a topic, `lake_*` for the parts of a large one."""
