@@ -93,15 +93,17 @@ def artifact_is_there(lake: LakeStore, artifact: Artifact) -> bool:
     try:
         return lake.stat(artifact.commit, artifact.path).digest == artifact.digest
     except ObjectNotFound:
-        return digest_listing(_objects_below(lake, artifact)) == artifact.digest
+        listing = [(name, info.digest) for name, info in _objects_below(lake, artifact)]
+        return digest_listing(listing) == artifact.digest
     except RefNotFound:
         return False
 
 
-def _objects_below(lake: LakeStore, artifact: Artifact) -> list[tuple[str, str]]:
+def _objects_below(lake: LakeStore, artifact: Artifact) -> list[tuple[str, ObjectInfo]]:
+    """Return the objects of a directory artifact by their names in it."""
     prefix = f"{artifact.path}/"
     found = lake.list(artifact.commit, prefix=prefix)
-    return [(info.path[len(prefix) :], info.digest) for info in found if isinstance(info, ObjectInfo)]
+    return [(info.path[len(prefix) :], info) for info in found if isinstance(info, ObjectInfo)]
 
 
 def _lay_out(lake: LakeStore, artifact: Artifact, work: Path) -> Path:
@@ -110,10 +112,11 @@ def _lay_out(lake: LakeStore, artifact: Artifact, work: Path) -> Path:
     listing = _objects_below(lake, artifact)
     if not listing:
         raise ObjectNotFound(f"there is nothing at {artifact.uri}")
-    for name, _ in listing:
+    files = lake.local_paths(artifact.commit, [info for _, info in listing])
+    for (name, _), file in zip(listing, files, strict=True):
         target = root / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(lake.local_path(artifact.commit, f"{artifact.path}/{name}").absolute())
+        target.symlink_to(file.absolute())
     return root
 
 
@@ -207,11 +210,11 @@ def _put(bench: Workbench, path: str, item: _Encoded) -> tuple[str, int]:
     if item.codec.suffix:
         info = bench.lake.put(bench.branch, path, item.path, consume=True)
         return info.digest, info.bytes
-    listing: list[tuple[str, str]] = []
-    size = 0
-    for file in sorted(p for p in item.path.rglob("*") if p.is_file()):
-        name = file.relative_to(item.path).as_posix()
-        info = bench.lake.put(bench.branch, f"{path}/{name}", file, consume=True)
-        listing.append((name, info.digest))
-        size += info.bytes
-    return digest_listing(listing), size
+    files = {
+        f"{path}/{file.relative_to(item.path).as_posix()}": file
+        for file in sorted(item.path.rglob("*"))
+        if file.is_file()
+    }
+    stored = bench.lake.put_many(bench.branch, files, consume=True)
+    listing = [(info.path[len(path) + 1 :], info.digest) for info in stored]
+    return digest_listing(listing), sum(info.bytes for info in stored)

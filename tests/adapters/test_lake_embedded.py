@@ -13,31 +13,22 @@ from pathlib import Path
 import pytest
 
 from headrace.adapters.lake_embedded import EmbeddedLake
-from headrace.core.ports import MAIN, Change, LakeStore
+from headrace.core.digest import digest_bytes
+from headrace.core.ports import MAIN, Branch, Change, GcReport, LakeStore
 from headrace.errors import (
-    AlreadyExists,
-    InvalidName,
     LakeBusy,
     LakeUnavailable,
     NoChanges,
-    ObjectDamaged,
     ObjectNotFound,
     RefNotFound,
     Unsupported,
 )
-from headrace.testing.lake import LakeContract, commit_files, paths_at, text_at
+from headrace.testing.lake import LakeContract, commit_files, paths_at, text_at, write_files
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> EmbeddedLake:
     return EmbeddedLake(tmp_path / "lake")
-
-
-def damage(lake: EmbeddedLake, ref: str, path: str, data: bytes) -> Path:
-    file = lake.local_path(ref, path)
-    file.chmod(0o600)
-    file.write_bytes(data)
-    return file
 
 
 class TestEmbeddedLake(LakeContract):
@@ -67,6 +58,15 @@ class TestOpening:
         assert again.resolve(MAIN) == head
         assert paths_at(again, MAIN) == ["x", "y"]
 
+    def test_init_tells_who_made_the_lake(self, lake: EmbeddedLake) -> None:
+        """The first `init` makes the lake; no later one does, nor one after another first use."""
+        again, used = EmbeddedLake(lake.root), EmbeddedLake(lake.root.parent / "used")
+        assert lake.init() is True
+        assert [lake.init(), again.init()] == [False, False]
+        assert [branch.name for branch in again.branches()] == [MAIN]
+        used.put(MAIN, "x", b"1")
+        assert used.init() is False
+
     def test_newer_format_is_refused(self, lake: EmbeddedLake) -> None:
         """A lake of a later format is left alone, and the error says what to do."""
         lake.resolve(MAIN)
@@ -91,123 +91,6 @@ class TestOpening:
         )
         found = subprocess.run([sys.executable, "-S", "-c", code], env=_environment(), **_CAPTURED)
         assert found.stdout.strip() == "['__main__', 'headrace']", found.stderr
-
-
-class TestFiles:
-    def test_object_is_read_only(self, lake: EmbeddedLake) -> None:
-        """A local path cannot be written to by accident."""
-        lake.put(MAIN, "x", b"water")
-        assert lake.local_path(MAIN, "x").stat().st_mode & 0o777 == 0o444
-
-    def test_same_bytes_are_stored_once(self, lake: EmbeddedLake, tmp_path: Path) -> None:
-        """Three objects with the same bytes are one file, however they came in."""
-        file = tmp_path / "file"
-        file.write_bytes(b"water")
-        lake.put(MAIN, "x", b"water")
-        lake.put(MAIN, "y", file)
-        lake.put(MAIN, "z", file, consume=True)
-        assert len({lake.local_path(MAIN, path) for path in "xyz"}) == 1
-        assert not file.exists()
-
-    def test_large_file(self, lake: EmbeddedLake, tmp_path: Path) -> None:
-        """A file too large to be read at once is copied whole, and leaves no temporary file."""
-        file = tmp_path / "large"
-        file.write_bytes(os.urandom(3_000_001))
-        for path in ("x", "y"):
-            lake.put(MAIN, path, file)
-        assert lake.local_path(MAIN, "x").read_bytes() == file.read_bytes()
-        assert list((lake.root / "incoming").iterdir()) == []
-
-    def test_consume_moves(self, lake: EmbeddedLake, tmp_path: Path) -> None:
-        """A consumed file keeps its inode: nothing was copied."""
-        file = tmp_path / "file"
-        file.write_bytes(b"water")
-        inode = file.stat().st_ino
-        lake.put(MAIN, "x", file, consume=True)
-        assert lake.local_path(MAIN, "x").stat().st_ino == inode
-
-    def test_consume_spares_other_names(self, lake: EmbeddedLake, tmp_path: Path) -> None:
-        """A hard link or a symlink is consumed by copying: the user's other name stays writable."""
-        kept, linked, symbolic = tmp_path / "kept", tmp_path / "linked", tmp_path / "symbolic"
-        kept.write_text("1")
-        mode = kept.stat().st_mode
-        linked.hardlink_to(kept)
-        symbolic.symlink_to(kept)
-        lake.put(MAIN, "x", linked, consume=True)
-        lake.put(MAIN, "y", symbolic, consume=True)
-        assert not linked.exists()
-        assert not symbolic.is_symlink()
-        assert kept.stat().st_mode == mode
-        kept.write_text("2")
-        assert text_at(lake, MAIN, "x") == text_at(lake, MAIN, "y") == "1"
-
-    @pytest.mark.parametrize("data", [b"wader", b"", b"much longer than it was"])
-    def test_damage_is_named(self, lake: EmbeddedLake, data: bytes) -> None:
-        """Changed bytes, of the same length too and at once, are never handed out."""
-        lake.put(MAIN, "a/x", b"water")
-        damage(lake, MAIN, "a/x", data)
-        for read in (lake.open, lake.local_path, EmbeddedLake(lake.root).open):
-            with pytest.raises(ObjectDamaged, match=r"a/x.*main"):
-                read(MAIN, "a/x")
-
-    def test_objects_are_sealed(self, lake: EmbeddedLake, tmp_path: Path) -> None:
-        """Every stored file has the same old time, so a write shows even within one tick of the clock."""
-        for name, size, consume in (("s", 10, False), ("l", 2_000_000, False), ("c", 10, True)):
-            file = tmp_path / name
-            file.write_bytes(name.encode() * size)
-            lake.put(MAIN, name, file, consume=consume)
-            assert lake.local_path(MAIN, name).stat().st_mtime_ns == 946_684_800_000_000_000
-
-    def test_missing_file_is_damage(self, lake: EmbeddedLake) -> None:
-        """An object whose file is gone is damaged, which is not the same as absent."""
-        lake.put(MAIN, "x", b"water")
-        lake.local_path(MAIN, "x").unlink()
-        with pytest.raises(ObjectDamaged, match="missing"):
-            lake.open(MAIN, "x")
-
-    def test_put_repairs_damage(self, lake: EmbeddedLake) -> None:
-        """Putting the same bytes again repairs every object that has them."""
-        first = commit_files(lake, MAIN, {"x": "water"})
-        damage(lake, first, "x", b"wader")
-        lake.put(MAIN, "other", b"water")
-        assert text_at(lake, first, "x") == "water"
-
-    def test_touched_file_is_hashed_once(self, lake: EmbeddedLake) -> None:
-        """A file whose time changed and bytes did not is good, and its new state is remembered."""
-        lake.put(MAIN, "x", b"water")
-        file = lake.local_path(MAIN, "x")
-        os.utime(file, ns=(1, 1))
-        assert text_at(EmbeddedLake(lake.root), MAIN, "x") == "water"
-        rows = sqlite3.connect(lake.root / "lake.db")
-        assert rows.execute("SELECT mtime_ns FROM objects").fetchall() == [(1,)]
-        rows.close()
-
-    def test_absent_source(self, lake: EmbeddedLake, tmp_path: Path) -> None:
-        """A source that is not there is the operating system's error, and stages nothing."""
-        with pytest.raises(FileNotFoundError):
-            lake.put(MAIN, "x", tmp_path / "absent")
-        with pytest.raises(ObjectNotFound):
-            lake.stat(MAIN, "x")
-
-    @pytest.mark.parametrize("path", ["", "a\0b", "\udcff"])
-    def test_bad_paths(self, lake: EmbeddedLake, path: str) -> None:
-        """A path that cannot be stored is refused."""
-        with pytest.raises(InvalidName):
-            lake.put(MAIN, path, b"1")
-
-    def test_metadata_is_text(self, lake: EmbeddedLake) -> None:
-        """Metadata that is no text is refused, and the error shows what to write."""
-        with pytest.raises(InvalidName, match="'rows': '3'"):
-            lake.put(MAIN, "x", b"1", metadata={"rows": 3})  # type: ignore[dict-item]
-
-    def test_failed_put_keeps_source(self, lake: EmbeddedLake, tmp_path: Path) -> None:
-        """A consumed file that is refused is still there."""
-        lake.put(MAIN, "x", b"1")
-        file = tmp_path / "file"
-        file.write_bytes(b"2")
-        with pytest.raises(AlreadyExists):
-            lake.put(MAIN, "x", file, if_absent=True, consume=True)
-        assert file.read_bytes() == b"2"
 
 
 class TestRefs:
@@ -294,13 +177,44 @@ class TestCollection:
             with pytest.raises(RefNotFound):
                 reader.stat(commit, "z")
 
-    def test_beside_puts(self, lake: EmbeddedLake) -> None:
+    def test_plan_and_collection_agree_on_shared_bytes(self, lake: EmbeddedLake) -> None:
+        """Bytes that two branches hold go with the second of them, and a dry run knows which."""
+        branches = []
+        for name in ("a", "b"):
+            lake.create_branch(name, MAIN)
+            branches.append(Branch(name, commit_files(lake, name, {"x": "shared", name: f"of {name}"})))
+        for doomed, objects in ((branches[:1], 1), (branches, 2)):
+            planned = lake.gc(doomed, dry_run=True)
+            assert planned.objects == objects + (doomed is branches)
+        assert lake.gc(branches[:1]).bytes == len("of a")
+        assert lake.gc(branches) == GcReport(
+            branches=("b",),
+            objects=2,
+            bytes=len("shared" + "of b"),
+            digests=tuple(sorted(digest_bytes(data) for data in (b"shared", b"of b"))),
+        )
+
+    def test_local_path_outlives_its_branch(self, lake: EmbeddedLake) -> None:
+        """A local file stays while any ref reaches it, and goes with a collection after the last."""
+        lake.create_branch("a", MAIN)
+        commit = commit_files(lake, "a", {"x": "1"})
+        lake.tag("t", "a")
+        path = lake.local_path("a", "x")
+        lake.gc([Branch("a", commit)])
+        assert path.read_text() == "1"
+        lake.delete_tag("t")
+        lake.gc()
+        assert not path.exists()
+
+    def test_beside_puts(self, lake: EmbeddedLake, tmp_path: Path) -> None:
         """Collecting while others put the very bytes that were garbage loses none of them."""
+        files = write_files(tmp_path / "files", {f"many/{count}": str(count % 4) for count in range(8)})
         lake.create_branch("work", MAIN)
 
         def put() -> None:
             for count in range(60):
                 lake_of_thread.put("work", f"{count}", b"%d" % (count % 3))
+                lake_of_thread.put_many("work", files)
                 lake_of_thread.reset("work")
 
         lake_of_thread = EmbeddedLake(lake.root)
@@ -310,7 +224,9 @@ class TestCollection:
             lake.gc()
         thread.join()
         commit_files(lake, "work", {"a": "0", "b": "1", "c": "2"})
+        lake.put_many("work", files)
         lake.gc()
+        assert [text_at(lake, "work", path) for path in files] == ["0", "1", "2", "3"] * 2
         assert [text_at(lake, "work", path) for path in "abc"] == ["0", "1", "2"]
 
 

@@ -31,6 +31,10 @@ for count in range(start, start + rounds):
     file = work / f"{branch}-{count}"
     file.write_bytes(f"{branch} {count} ".encode() * 5000)
     lake.put(branch, f"{branch}/{count}", file, consume=count % 2 == 0)
+    many = {f"many/{part}": work / f"{branch}-{count}-{part}" for part in range(3)}
+    for part in many.values():
+        part.write_bytes(f"{branch} {count}".encode())
+    lake.put_many(branch, many, consume=count % 3 == 0)
     lake.put(branch, "shared" if rounds > 1000 else f"{branch}-last", b"%d" % count)
     made = lake.commit(branch, f"commit {count}")
     print("commit", made.id, count, flush=True)
@@ -38,7 +42,9 @@ for count in range(start, start + rounds):
         lake.merge(branch, "main", f"merge {branch} {count}", strategy="source-wins")
         print("merge", made.id, count, flush=True)
     if count % 7 == 6:
-        lake.gc()
+        lake.create_branch(f"{branch}-old", branch, exist_ok=True)
+        lake.put(f"{branch}-old", "old", f"{branch} {count}".encode() * 2)
+        lake.gc(lake.branches(f"{branch}-old"))
 """
 
 
@@ -83,7 +89,7 @@ def test_killed_writer_loses_nothing(tmp_path: Path) -> None:
         check_branch(lake, "work", last)
         lake.put(MAIN, "after", identity.encode())
         lake.commit(MAIN, "not blocked")
-    lake.gc()
+    lake.gc(lake.branches("work-"))
     check_branch(lake, "work", last)
     lake.close()
     connection = sqlite3.connect(tmp_path / "lake" / "lake.db")
@@ -119,7 +125,7 @@ def test_eight_processes_lose_nothing(tmp_path: Path) -> None:
         assert ids[::-1] == [commit.id for commit in lake.log(branch)][:10]
         check_branch(lake, branch, 9)
         assert set(ids) <= merged
-    assert len(list(lake.list(MAIN))) == 8 * 11
+    assert len(list(lake.list(MAIN))) == 8 * 11 + 3
 
 
 @pytest.mark.parametrize("turn", range(3))

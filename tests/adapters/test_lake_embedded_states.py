@@ -14,8 +14,9 @@ from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.adapters.lake_embedded.database import Database
 from headrace.adapters.lake_embedded.nodes import Entry, Nodes
 from headrace.adapters.lake_embedded.trees import diff, edit, lookup, walk
-from headrace.core.ports import MAIN
+from headrace.core.ports import MAIN, Branch
 from headrace.errors import MergeConflict, NoChanges, ObjectNotFound, UncommittedChanges
+from headrace.testing.lake import objects_at
 
 Files = dict[str, bytes]
 
@@ -75,6 +76,16 @@ class LakeMachine(RuleBasedStateMachine):
     def put(self, branch: str, path: str, data: bytes) -> None:
         self.lake.put(branch, path, data)
         self.working[branch][path] = data
+
+    @rule(branch=branches, files=st.dictionaries(PATHS, DATA), consume=st.booleans())
+    def put_many(self, branch: str, files: Files, consume: bool) -> None:
+        sources = {path: self.folder / f"source{count}" for count, path in enumerate(files)}
+        for path, source in sources.items():
+            source.write_bytes(files[path])
+        found = self.lake.put_many(branch, sources, consume)
+        assert [(info.path, info.bytes) for info in found] == [(p, len(data)) for p, data in files.items()]
+        assert [source.exists() for source in sources.values()] == [not consume] * len(files)
+        self.working[branch].update(files)
 
     @rule(branch=branches, path=PATHS)
     def delete(self, branch: str, path: str) -> None:
@@ -157,11 +168,21 @@ class LakeMachine(RuleBasedStateMachine):
             self.heads[branch] = self.heads[MAIN]
             self.working[branch] = dict(self.commits[self.heads[MAIN]])
 
-    @rule()
-    def collect(self) -> None:
-        planned = self.lake.gc(dry_run=True)
-        assert self.lake.gc() == planned
+    @rule(drawn=st.sets(branches, max_size=3), moved=branches)
+    def collect(self, drawn: set[str], moved: str) -> None:
+        doomed = {name for name in drawn if name not in (MAIN, moved)}
+        given = [Branch(name, self.heads[name]) for name in doomed]
+        if moved != MAIN:
+            given.append(Branch(moved, "0" * 64))
+        planned = self.lake.gc(given, dry_run=True)
+        assert planned.branches == tuple(sorted(doomed))
+        assert self.lake.gc(given) == planned
         assert self.lake.gc(dry_run=True).objects == 0
+        for name in doomed:
+            # The name stays usable for the copies of it that other rules may still draw.
+            self.lake.create_branch(name, MAIN)
+            self.heads[name] = self.heads[MAIN]
+            self.working[name] = dict(self.commits[self.heads[MAIN]])
         reachable = set().union(*(self._ancestors(head) for head in self.heads.values()))
         self.commits = {commit: files for commit, files in self.commits.items() if commit in reachable}
 
@@ -195,9 +216,9 @@ class LakeMachine(RuleBasedStateMachine):
             assert self._files(commit) == files
 
     def _files(self, ref: str) -> Files:
-        return {
-            found.path: self.lake.local_path(ref, found.path).read_bytes() for found in self.lake.list(ref)
-        }
+        objects = objects_at(self.lake, ref)
+        files = self.lake.local_paths(ref, objects)
+        return {info.path: file.read_bytes() for info, file in zip(objects, files, strict=True)}
 
     def _advance(self, branch: str, commit: str, parents: tuple[str, ...], files: Files) -> None:
         self.commits[commit] = files

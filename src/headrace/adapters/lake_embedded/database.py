@@ -58,6 +58,7 @@ class Database:
         self._open: list[sqlite3.Connection] = []
         self.writing: bool | None = None  # None: no transaction is open
         self._synchronous = ""
+        self._created = False
         # Python 3.13 warns about a connection that is collected before it is closed.
         weakref.finalize(self, _close_all, self._open)
         _ALIVE.add(self)
@@ -74,6 +75,13 @@ class Database:
         the file.
         """
         return Transaction(self, writes=True, durable=durable)
+
+    def create(self) -> bool:
+        """Make the database where there is none; return whether this very call made it."""
+        with self.lock:
+            self._created = False
+            with self.read():
+                return self._created
 
     def close(self) -> None:
         """Close the connection; the next transaction opens another."""
@@ -153,6 +161,7 @@ class Database:
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
+            self._created = True
 
     def told(self, error: sqlite3.Error) -> LakeError:
         """Say an error of SQLite in the lake's words."""

@@ -123,6 +123,14 @@ class History:
                     seen.add(parent)
                     heapq.heappush(queue, _by_age(self.row(parent)))
 
+    def first_parents(self, start: str) -> Iterator[CommitRow]:
+        """Yield a commit, its first parent, that one's first parent, and so on."""
+        row = self.row(start)
+        yield row
+        while row.commit.parents:
+            row = self.row(row.commit.parents[0])
+            yield row
+
     def merge_base(self, left: str, right: str) -> CommitRow:
         """Return the best common ancestor: the one furthest from the root, then the newest.
 

@@ -30,6 +30,7 @@ BLOCK = 1 << 20
 SMALL = 1 << 20  # read at once, and not written again if it is there
 LEFTOVER_SECONDS = 3600  # a temporary file untouched for so long belongs to a killed process
 MANY_FILES = 16  # from here one sync of the file system beats one for each file
+HASHING_THREADS = 4  # hashing and copying hold no lock of Python
 FICLONE = 0x40049409
 REPAIR = "put the same bytes again (rerun what made them with cache: false) to repair it"
 
@@ -56,6 +57,7 @@ class ObjectFiles:
     def __init__(self, root: Path) -> None:
         self._objects = root / "objects"
         self._incoming = root / "incoming"
+        self._device_number: int | None = None
         self._prefix = f"{self._objects}{os.sep}"
 
     def path(self, digest: str) -> Path:
@@ -234,8 +236,10 @@ class ObjectFiles:
         return Incoming(digest, after.st_size, os.fspath(src), moves=True)
 
     def _device(self) -> int:
-        self._objects.mkdir(parents=True, exist_ok=True)
-        return os.stat(self._objects).st_dev
+        if self._device_number is None:
+            self._objects.mkdir(parents=True, exist_ok=True)
+            self._device_number = os.stat(self._objects).st_dev
+        return self._device_number
 
 
 def _is_sealed(signature: Signature, size: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -16,7 +16,7 @@ from headrace.adapters.lake_embedded.history import History, View, insert_commit
 from headrace.adapters.lake_embedded.listing import entries_from, fold, object_info
 from headrace.adapters.lake_embedded.merge import overlay, three_way
 from headrace.adapters.lake_embedded.nodes import Entry, Node, Nodes, insert_node
-from headrace.adapters.lake_embedded.objects import ObjectFiles
+from headrace.adapters.lake_embedded.objects import HASHING_THREADS, ObjectFiles, Signature
 from headrace.adapters.lake_embedded.staging import ObjectTable, Staging
 from headrace.core.ports import MAIN, Branch, Change, Commit, CommonPrefix, ObjectInfo
 from headrace.errors import LakeRetryableError, ObjectNotFound, did_you_mean
@@ -66,12 +66,30 @@ class EmbeddedReader:
         return self.local_path(ref, path).open("rb")
 
     def local_path(self, ref: str, path: str) -> Path:
-        digest = self._entry(ref, path).digest
-        signature = self._files.signature(digest)
-        if signature is None or signature != self._table.known(digest):
-            signature = self._files.verify(digest, f"object {path!r} at {ref!r} is damaged")
-            self._remember(digest, signature)
-        return self._files.path(digest)
+        return self.local_paths(ref, [self.stat(ref, path)])[0]
+
+    def local_paths(self, ref: str, objects: Sequence[ObjectInfo]) -> builtins.list[Path]:
+        """As the port says. Costs one `stat` for each file, where its bytes were hashed before."""
+        wanted = {info.digest.removeprefix("sha256:"): info.path for info in objects}
+        known = self._table.known(wanted)
+        unsure = [
+            digest
+            for digest in wanted
+            if digest not in known or self._files.signature(digest) != known[digest]
+        ]
+
+        def verify(digest: str) -> tuple[str, Signature]:
+            where = f"object {wanted[digest]!r} at {ref!r} is damaged"
+            return digest, self._files.verify(digest, where)
+
+        if len(unsure) == 1:
+            self._remember([verify(unsure[0])])
+        elif unsure:
+            from concurrent.futures import ThreadPoolExecutor  # 8 ms that one file does not pay
+
+            with ThreadPoolExecutor(HASHING_THREADS) as pool:
+                self._remember(list(pool.map(verify, unsure)))
+        return [self._files.path(info.digest.removeprefix("sha256:")) for info in objects]
 
     def diff(
         self, left: str, right: str, prefix: str = "", mode: Literal["two_dot", "three_dot"] = "two_dot"
@@ -93,10 +111,11 @@ class EmbeddedReader:
             if path.startswith(prefix)
         ]
 
-    def log(self, ref: str, limit: int | None = None) -> builtins.list[Commit]:
+    def log(self, ref: str, limit: int | None = None, first_parent: bool = False) -> builtins.list[Commit]:
         with self._database.read():
-            rows = self._history.newest_first(self.resolve(ref))
-            return [row.commit for row in islice(rows, limit)]
+            start = self.resolve(ref)
+            walk = self._history.first_parents if first_parent else self._history.newest_first
+            return [row.commit for row in islice(walk(start), limit)]
 
     def close(self) -> None:
         """Give up the file handles; the lake opens again when it is next used."""
@@ -138,10 +157,9 @@ class EmbeddedReader:
     def _base_tree(self, ours: View, theirs: View) -> str:
         return self._history.merge_base(ours.row.commit.id, theirs.row.commit.id).tree
 
-    def _remember(self, digest: str, signature: tuple[int, int, int]) -> None:
+    def _remember(self, hashed: builtins.list[tuple[str, Signature]]) -> None:
         try:
-            with self._database.write():
-                self._table.record(digest, signature)
+            self._table.record(hashed)
         except LakeRetryableError:
             return  # a reader owes the cache nothing: the next one hashes again
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable, Mapping
 
 from headrace.adapters.lake_embedded.database import Database
 from headrace.adapters.lake_embedded.names import canonical, prefix_end
 from headrace.adapters.lake_embedded.nodes import Entry
+from headrace.adapters.lake_embedded.objects import Signature
 
 
 class Staging:
@@ -42,17 +44,18 @@ class Staging:
             found = connection.execute("SELECT 1 FROM staging WHERE branch = ? LIMIT 1", (branch,))
             return found.fetchone() is not None
 
-    def set(self, branch: str, path: str, entry: Entry | None, committed: Entry | None) -> None:
-        """Stage an object, or with None a removal, over what the branch's commit holds."""
-        with self._database.write() as connection:
+    def set(self, branch: str, entries: Mapping[str, tuple[Entry | None, Entry | None]]) -> None:
+        """Stage objects (or with None removals) by path, each beside what the branch's commit holds."""
+        clean, dirty = [], []
+        for path, (entry, committed) in entries.items():
             if entry == committed:
-                connection.execute("DELETE FROM staging WHERE branch = ? AND path = ?", (branch, path))
-                return
+                clean.append((branch, path))
+                continue
             digest, size, metadata = entry or (None, None, None)
-            text = None if metadata is None else canonical(metadata)
-            connection.execute(
-                "INSERT OR REPLACE INTO staging VALUES (?, ?, ?, ?, ?)", (branch, path, digest, size, text)
-            )
+            dirty.append((branch, path, digest, size, None if metadata is None else canonical(metadata)))
+        with self._database.write() as connection:
+            connection.executemany("DELETE FROM staging WHERE branch = ? AND path = ?", clean)
+            connection.executemany("INSERT OR REPLACE INTO staging VALUES (?, ?, ?, ?, ?)", dirty)
 
     def clear(self, branch: str, prefix: str = "") -> None:
         with self._database.write() as connection:
@@ -66,21 +69,20 @@ class ObjectTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def known(self, digest: str) -> tuple[int, int, int] | None:
+    def known(self, digests: Iterable[str]) -> dict[str, Signature]:
         with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT bytes, inode, mtime_ns FROM objects WHERE digest = ?", (digest,)
-            ).fetchone()
-        return None if row is None else (row[0], row[1], row[2])
+            query = "SELECT bytes, inode, mtime_ns FROM objects WHERE digest = ?"
+            found = {digest: connection.execute(query, (digest,)).fetchone() for digest in digests}
+        return {digest: row for digest, row in found.items() if row is not None}
 
-    def record(self, digest: str, signature: tuple[int, int, int]) -> None:
-        """Remember a hashed file. A changed inode means new bytes, which no one has synced yet."""
+    def record(self, hashed: Iterable[tuple[str, Signature]]) -> None:
+        """Remember hashed files. A changed inode means new bytes, which no one has synced yet."""
         with self._database.write() as connection:
-            connection.execute(
+            connection.executemany(
                 "INSERT INTO objects VALUES (?, ?, ?, ?, 0) ON CONFLICT (digest) DO UPDATE SET "
                 "durable = durable AND inode = excluded.inode, bytes = excluded.bytes, "
                 "inode = excluded.inode, mtime_ns = excluded.mtime_ns",
-                (digest, *signature),
+                [(digest, *signature) for digest, signature in hashed],
             )
 
     def not_durable(self, branch: str) -> set[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from headrace.adapters.lake_embedded import trees
-from headrace.adapters.lake_embedded.collect import collect
+from headrace.adapters.lake_embedded.collect import Collector
 from headrace.adapters.lake_embedded.history import CommitRow
+from headrace.adapters.lake_embedded.intake import Intake
 from headrace.adapters.lake_embedded.listing import object_info
 from headrace.adapters.lake_embedded.merge import three_way
 from headrace.adapters.lake_embedded.names import (
@@ -17,9 +19,8 @@ from headrace.adapters.lake_embedded.names import (
     checked_metadata,
 )
 from headrace.adapters.lake_embedded.nodes import Entry
-from headrace.adapters.lake_embedded.objects import Incoming
 from headrace.adapters.lake_embedded.reading import EmbeddedReader
-from headrace.core.ports import MAIN, Commit, GcReport, MergeStrategy, ObjectInfo
+from headrace.core.ports import MAIN, Branch, Commit, GcReport, MergeStrategy, ObjectInfo
 from headrace.errors import (
     AlreadyExists,
     MergeConflict,
@@ -38,8 +39,11 @@ class EmbeddedLake(EmbeddedReader):
     """A `LakeStore` in a folder, made at the first call together with an empty `main`.
 
     Share one among threads; a forked or spawned process may go on using it. The folder must be on a
-    local disk: SQLite's write-ahead log does not work over NFS. Commits, merges and tags survive a
-    power cut; branches and staging survive a killed process.
+    local disk: SQLite's write-ahead log does not work over NFS. Commits, merges, tags and the end of a
+    branch or tag survive a power cut; new branches and staging survive a killed process.
+
+    A local path is the stored file itself, not a copy. It stays as long as a branch, a tag or a staging
+    area reaches its object: a collection, by this process or another, takes it after the last of them.
 
     Args:
         root: The lake's folder.
@@ -48,12 +52,19 @@ class EmbeddedLake(EmbeddedReader):
 
     def __init__(self, root: Path, busy_seconds: float = BUSY_SECONDS) -> None:
         super().__init__(root, busy_seconds)
+        self._intake = Intake(
+            self._database, self._history, self._nodes, self._staging, self._table, self._files
+        )
 
     def __repr__(self) -> str:
         return f"EmbeddedLake({str(self.root)!r})"
 
     def __reduce__(self) -> tuple[type[EmbeddedLake], tuple[Path, float]]:
         return EmbeddedLake, (self.root, self._busy_seconds)
+
+    def init(self) -> bool:
+        """As the port says. Any other first call makes the lake as well."""
+        return self._database.create()
 
     def create_branch(self, name: str, source: str, exist_ok: bool = False) -> str:
         check_branch_name(name)
@@ -70,7 +81,8 @@ class EmbeddedLake(EmbeddedReader):
     def delete_branch(self, name: str) -> None:
         if name == MAIN:
             raise ProtectedRef(f"{MAIN} is the default branch and cannot be deleted; name another one")
-        with self._database.write() as connection:
+        # Durable: a collection may remove files next, and no power cut may bring the branch back then.
+        with self._database.write(durable=True) as connection:
             self._history.head(name)
             connection.execute("DELETE FROM refs WHERE kind = 'branch' AND name = ?", (name,))
             self._staging.clear(name)
@@ -85,36 +97,28 @@ class EmbeddedLake(EmbeddedReader):
         consume: bool = False,
     ) -> ObjectInfo:
         """As the port says. A consumed file is moved where the file system allows, else removed."""
-        check_path(path)
-        stored = checked_metadata(metadata)
-        if self._files.is_slow(src):  # a wrong name is told before gigabytes are hashed
-            with self._database.read():
-                self._committed(branch, path, if_absent)
-        entry, moved = None, False
-        while entry is None:
-            incoming = self._files.absorb(src, consume)
-            moved = incoming.moves
-            try:
-                entry = self._stage(branch, path, incoming, stored, if_absent)
-            except BaseException:
-                self._files.discard(incoming)
-                raise
-        if consume and not moved and isinstance(src, Path):
-            src.unlink(missing_ok=True)
-        return object_info(path, entry)
+        return object_info(path, self._intake.put(branch, path, src, metadata, if_absent, consume))
+
+    def put_many(
+        self, branch: str, files: Mapping[str, Path], consume: bool = False
+    ) -> builtins.list[ObjectInfo]:
+        """As the port says. Two paths may share a source, which is consumed once both are staged."""
+        entries = self._intake.put_many(branch, files, consume)
+        return [object_info(path, entries[path]) for path in files]
 
     def link(self, branch: str, path: str, src_ref: str, src_path: str) -> ObjectInfo:
         check_path(path)
         with self._database.write():
             entry = self._entry(src_ref, src_path)
-            self._staging.set(branch, path, entry, self._committed(branch, path))
+            self._staging.set(branch, {path: (entry, self._intake.committed(branch, path))})
         return object_info(path, entry)
 
     def delete(self, branch: str, paths: Iterable[str]) -> None:
         wanted = [paths] if isinstance(paths, str) else list(paths)
         with self._database.write():
-            for path in wanted:
-                self._staging.set(branch, path, None, self._committed(branch, path))
+            tree = self._history.head(branch).tree
+            committed = {path: trees.lookup(self._nodes, tree, path) for path in wanted}
+            self._staging.set(branch, {path: (None, entry) for path, entry in committed.items()})
 
     def commit(
         self,
@@ -195,37 +199,15 @@ class EmbeddedLake(EmbeddedReader):
         return commit
 
     def delete_tag(self, name: str) -> None:
-        with self._database.write() as connection:
+        with self._database.write(durable=True) as connection:
             if self._history.target("tag", name) is None:
                 names = [found.name for found in self.tags()]
                 raise RefNotFound(f"no tag {name!r} in the lake: {did_you_mean(name, names)}")
             connection.execute("DELETE FROM refs WHERE kind = 'tag' AND name = ?", (name,))
 
-    def gc(self, dry_run: bool = False) -> GcReport:
-        return collect(self._database, self._history, self._nodes, self._files, dry_run)
-
-    def _stage(
-        self, branch: str, path: str, incoming: Incoming, metadata: dict[str, str], if_absent: bool
-    ) -> Entry | None:
-        """Place the bytes and stage the object; None where the bytes have been collected meanwhile."""
-        entry = Entry(incoming.digest, incoming.bytes, metadata)
-        with self._database.write():
-            committed = self._committed(branch, path, if_absent)
-            signature = self._files.place(incoming)
-            if signature is None:
-                return None
-            self._table.record(incoming.digest, signature)
-            self._staging.set(branch, path, entry, committed)
-        return entry
-
-    def _committed(self, branch: str, path: str, must_be_free: bool = False) -> Entry | None:
-        """Return what the branch's commit holds at a path, staged changes left aside."""
-        committed = trees.lookup(self._nodes, self._history.head(branch).tree, path)
-        if must_be_free:
-            is_staged, staged = self._staging.get(branch, path)
-            if (staged if is_staged else committed) is not None:
-                raise AlreadyExists(f"object {path!r} exists on branch {branch!r}: put it without if_absent")
-        return committed
+    def gc(self, branches: Iterable[Branch] = (), dry_run: bool = False) -> GcReport:
+        collector = Collector(self._database, self._history, self._nodes, self._staging, self._files)
+        return collector.plan(branches) if dry_run else collector.collect(branches)
 
     def _clean_head(self, branch: str) -> CommitRow:
         head = self._history.head(branch)

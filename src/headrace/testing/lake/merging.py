@@ -58,6 +58,19 @@ class MergeContract(LakeFixture):
         assert caught.value.paths == ["x", "y"]
         assert forked.resolve(MAIN) == head
 
+    def test_merge_conflict_leaves_source(self, forked: LakeStore) -> None:
+        """After a conflict the source branch is as it was, and can be mended and merged."""
+        side = commit_files(forked, "work", {"x": "work", "new": "1"})
+        commit_files(forked, MAIN, {"x": "main"})
+        with pytest.raises(MergeConflict):
+            forked.merge("work", MAIN, "merge")
+        assert forked.resolve("work") == side
+        assert paths_at(forked, "work") == ["new", "x", "y"]
+        assert text_at(forked, "work", "x") == "work"
+        commit_files(forked, "work", {"x": "1"})
+        forked.merge("work", MAIN, "again")
+        assert (text_at(forked, MAIN, "x"), text_at(forked, MAIN, "new")) == ("main", "1")
+
     @pytest.mark.parametrize(
         ("strategy", "x", "paths"),
         [("source-wins", "work", ["fine", "x"]), ("dest-wins", "main", ["fine", "x", "y"])],

@@ -120,6 +120,20 @@ class ObjectContract(LakeFixture):
         second = lake.commit(MAIN, "two").id
         assert lake.diff(first, second) == [Change("x", "changed")]
 
+    def test_metadata_in_any_language(self, lake: LakeStore) -> None:
+        """Metadata of objects and commits comes back as it was given, letter for letter."""
+        metadata = {
+            "made_by": "Žofie Ångström 山田",
+            "note": 'two  words; a=b&c, "quoted" 100 %',
+            "empty": "",
+        }
+        lake.put(MAIN, "x", b"1", metadata=metadata)
+        assert dict(lake.stat(MAIN, "x").metadata) == metadata
+        made = lake.commit(MAIN, "größer — “x”", metadata=metadata)
+        assert dict(lake.stat(made.id, "x").metadata) == metadata
+        assert lake.log(MAIN, limit=1) == [made]
+        assert (made.message, dict(made.metadata)) == ("größer — “x”", metadata)
+
     def test_delete_absent_is_no_error(self, lake: LakeStore) -> None:
         """Deleting what is not there stages nothing."""
         lake.delete(MAIN, ["nothing/here"])

@@ -35,6 +35,15 @@ class RefContract(LakeFixture):
             lake.create_branch("work", MAIN)
         assert lake.create_branch("work", MAIN, exist_ok=True) == head
 
+    def test_create_branch_at_any_ref(self, lake: LakeStore) -> None:
+        """A branch may begin at a tag, an ancestor, a commit or its prefix."""
+        first = commit_files(lake, MAIN, {"x": "1"})
+        lake.tag("v1", MAIN)
+        commit_files(lake, MAIN, {"x": "2"})
+        for count, source in enumerate(["v1", f"{MAIN}~1", f"{MAIN}~", first, first[:16]]):
+            assert lake.create_branch(f"b{count}", source) == first
+            assert text_at(lake, f"b{count}", "x") == "1"
+
     def test_branches_by_prefix(self, lake: LakeStore) -> None:
         """Branches are listed by name, and a prefix narrows them."""
         for name in ("run-b", "run-a", "other"):
@@ -97,6 +106,7 @@ class RefContract(LakeFixture):
             lambda lake: list(lake.list("nope")),
             lambda lake: lake.diff("nope", MAIN),
             lambda lake: lake.log("nope"),
+            lambda lake: lake.log("nope", first_parent=True),
         ],
     )
     def test_unknown_branch_everywhere(self, lake: LakeStore, call: Callable[[LakeStore], object]) -> None:
@@ -129,3 +139,21 @@ class RefContract(LakeFixture):
         ids = [commit_files(lake, MAIN, {"x": str(count)}) for count in range(4)]
         assert [commit.id for commit in lake.log(MAIN, limit=3)] == ids[:0:-1]
         assert [commit.id for commit in lake.log(MAIN)][:4] == ids[::-1]
+
+    def test_log_of_first_parents(self, lake: LakeStore) -> None:
+        """With `first_parent` the log holds the branch's own commits and merges, not what was merged."""
+        first = commit_files(lake, MAIN, {"x": "1"})
+        lake.create_branch("work", MAIN)
+        side = [commit_files(lake, "work", {"y": str(count)}) for count in range(2)]
+        second = commit_files(lake, MAIN, {"x": "2"})
+        merged = lake.merge("work", MAIN, "merge").id
+        third = commit_files(lake, MAIN, {"x": "3"})
+        own = [commit.id for commit in lake.log(MAIN, first_parent=True)]
+        assert own[:4] == [third, merged, second, first]
+        assert not set(side) & set(own)
+        assert set(side) <= {commit.id for commit in lake.log(MAIN)}
+        assert [commit.id for commit in lake.log(MAIN, limit=2, first_parent=True)] == [third, merged]
+        assert [commit.id for commit in lake.log(f"{MAIN}~1^2", limit=3, first_parent=True)] == [
+            *side[::-1],
+            first,
+        ]
