@@ -1,128 +1,26 @@
-"""One run, from its branch to publish, on small pipelines of a project of its own."""
+"""One run, from its branch to its end, on small pipelines of a project of its own."""
 
 from __future__ import annotations
 
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from textwrap import dedent
-from typing import Any
 
 import pytest
 
-from headrace.assemble import Prepared, prepare
-from headrace.config.compose import compose
+from headrace.assemble import Prepared
 from headrace.core.plan import State
-from headrace.core.ports import MAIN, StageTask
-from headrace.core.record import RunRecord, StageRecord
+from headrace.core.ports import MAIN
+from headrace.core.record import StageRecord
 from headrace.errors import StageFailed
 from headrace.publish import read_registry
 from headrace.run import run_job
 from headrace.tell import LineDisplay, tell_unfollowed
+from tests.toy import CODE, Threads, Toy, run_on, states, toy
 
-CODE = """
-import json
-from pathlib import Path
-import toy_helper
-
-CALLS = []
-
-def load(source: Path):
-    CALLS.append("load")
-    return {"rows": [int(x) for x in source.read_text().split()]}
-
-def double(rows: list, factor: int = 2):
-    CALLS.append("double")
-    return {"doubled": [toy_helper.scale(x, factor) for x in rows]}
-
-def count(rows: list):
-    CALLS.append("count")
-    return {"count": {"n": len(rows)}}
-
-def judge(doubled: list, count: dict, limit: int = 100):
-    CALLS.append("judge")
-    total = sum(doubled)
-    check = {"metric": "total", "rule": "max", "wanted": limit, "found": total, "passed": total <= limit}
-    return {"gate": {"passed": check["passed"], "checks": [check]}, "metrics": {"total": total}}
-
-def pack(doubled: list, gate: dict):
-    CALLS.append("pack")
-    return {"model": {"weights": doubled}}
-"""
-CONF = """
-# @package _global_
-defaults:
-  - override /lake: embedded
-  - override /tracker: none
-  - override /runtime: inline
-name: toy
-stages:
-  load: {call: toy_stages.load, inputs: {source: "file:data.txt"}, outputs: {rows: rows}}
-  double: {call: toy_stages.double, params: {factor: 2}, inputs: {rows: rows}, outputs: {doubled: doubled}}
-  count: {call: toy_stages.count, inputs: {rows: rows}, outputs: {count: count}}
-  judge:
-    call: toy_stages.judge
-    params: {limit: 100}
-    inputs: {doubled: doubled, count: count}
-    outputs: {gate: gate, metrics: metrics}
-  pack: {call: toy_stages.pack, inputs: {doubled: doubled, gate: gate}, outputs: {model: model}}
-"""
-PIPELINE = """
-# @package _global_
-pipeline: bare
-publish: {model: "${name}", package: model, gate: gate, alias: production}
-"""
-
-
-class Toy:
-    """A project whose stages count their calls."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.code = CODE
-        self.helper = "def scale(x, factor):\n    return x * factor\n"
-
-    def write(self) -> None:
-        for name in ("toy_stages", "toy_helper"):
-            sys.modules.pop(name, None)
-        (self.folder / "toy_stages.py").write_text(self.code)
-        (self.folder / "toy_helper.py").write_text(self.helper)
-
-    def prepare(self, *overrides: str) -> Prepared:
-        words = ["+experiment=toy", "pipeline=bare", *overrides]
-        return prepare(compose("train", words), words, flow="train")
-
-    def run(self, *overrides: str) -> tuple[RunRecord, list[str]]:
-        """Run, and return the record and the calls that it took."""
-        self.write()
-        prepared = self.prepare(*overrides)
-        record = run_job(prepared.job, prepared.plan, LineDisplay(sys.stderr))
-        module = sys.modules.get("toy_stages")
-        return record, sorted(module.CALLS) if module else []
-
-
-@pytest.fixture
-def toy(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Toy]:
-    (project / "conf" / "experiment").mkdir(parents=True)
-    (project / "conf" / "pipeline").mkdir()
-    (project / "conf" / "experiment" / "toy.yaml").write_text(dedent(CONF).lstrip())
-    (project / "conf" / "pipeline" / "bare.yaml").write_text(dedent(PIPELINE).lstrip())
-    (project / "data.txt").write_text("1 2 3")
-    monkeypatch.syspath_prepend(str(project))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # edits within one second must be seen
-    made = Toy(project)
-    made.write()
-    yield made
-    for name in ("toy_stages", "toy_helper"):
-        sys.modules.pop(name, None)
-
-
-def states(record: RunRecord) -> dict[str, str]:
-    return {stage.name: stage.state for stage in record.stages}
+__all__ = ["toy"]
 
 
 def test_a_run_executes_every_stage_and_publishes(toy: Toy) -> None:
@@ -185,17 +83,6 @@ def test_equal_outputs_stop_the_rerun(toy: Toy) -> None:
     }  # fmt: skip
 
 
-def test_a_gate_that_says_no_publishes_nothing(toy: Toy) -> None:
-    """Rejected: the stages after the gate are skipped, and `main` stays where it was."""
-    before = toy.prepare().job.lake.resolve(MAIN)
-    record, calls = toy.run("stages.judge.params.limit=5")
-    assert record.state == "rejected"
-    assert "total: found 12, wanted max 5" in (record.error or "")
-    assert "pack" not in calls
-    assert states(record)["pack"] == "skipped"
-    assert toy.prepare().job.lake.resolve(MAIN) == before
-
-
 def test_a_failed_run_resumes(toy: Toy) -> None:
     """A stage fails: the record says which and how to resume, and the next run starts there."""
     toy.code = CODE.replace("total = sum(doubled)", "raise ZeroDivisionError('no total')")
@@ -230,16 +117,6 @@ def test_a_missing_file_fails_before_there_is_a_run(toy: Toy) -> None:
     assert not (toy.folder / ".headrace" / "runs").exists()
 
 
-def test_a_lost_object_is_a_miss(toy: Toy) -> None:
-    """When the branch that held a result is gone, its stages run again."""
-    record, _ = toy.run("publish=null")
-    lake = toy.prepare().job.lake
-    lake.delete_branch(record.branch)
-    lake.gc()
-    plan = toy.prepare("publish=null").plan
-    assert plan["load"].state is State.RUN
-
-
 def test_an_interrupt_is_recorded(toy: Toy) -> None:
     """Ctrl-C in a stage ends in a record that says so; finished stages are kept."""
     toy.code = CODE.replace("total = sum(doubled)", "raise KeyboardInterrupt")
@@ -248,28 +125,6 @@ def test_an_interrupt_is_recorded(toy: Toy) -> None:
     assert states(record)["load"] == "ran"
     toy.code = CODE
     toy.write()
-
-
-def test_two_runs_at_once_both_publish(toy: Toy) -> None:
-    """Two different runs that finish together get versions 1 and 2; neither is lost."""
-    toy.run("publish=null")
-    toy.run("publish=null", "stages.pack.call=toy_stages.pack", "stages.double.params.factor=3")
-    jobs = [toy.prepare(), toy.prepare("stages.double.params.factor=3")]
-    start = threading.Barrier(2)
-    records: list[RunRecord] = []
-
-    def go(prepared: Prepared) -> None:
-        start.wait()
-        records.append(run_job(prepared.job, prepared.plan, LineDisplay(sys.stderr)))
-
-    threads = [threading.Thread(target=go, args=(prepared,)) for prepared in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [record.state for record in records] == ["succeeded", "succeeded"]
-    registry = read_registry(toy.prepare().job.lake, MAIN, "toy")
-    assert sorted(version["version"] for version in registry["versions"]) == [1, 2]
 
 
 def test_one_key_executes_once_at_a_time(toy: Toy) -> None:
@@ -283,32 +138,6 @@ def test_one_key_executes_once_at_a_time(toy: Toy) -> None:
 
     _together([lambda p=prepared: go(p) for prepared in jobs])  # type: ignore[misc]
     assert sorted(sys.modules["toy_stages"].CALLS) == ["count", "double", "judge", "load", "pack"]
-
-
-class Threads:
-    """A runtime whose stages run side by side in threads, and that may raise after its body."""
-
-    def __init__(self, afterwards: BaseException | None = None) -> None:
-        self._pool = ThreadPoolExecutor(4)
-        self._afterwards = afterwards
-
-    def run(self, name: str, body: Callable[[], object], parameters: object, plan_markdown: str) -> object:
-        with self._pool:
-            result = body()
-        if self._afterwards is not None:
-            raise self._afterwards
-        return result
-
-    def submit(self, task: StageTask) -> Future[dict[str, Any]]:
-        return self._pool.submit(task.execute)
-
-    def info(self) -> dict[str, Any]:
-        return {}
-
-
-def run_on(runtime: Threads, prepared: Prepared) -> RunRecord:
-    job = replace(prepared.job, runtime=lambda: runtime)
-    return run_job(job, prepared.plan, LineDisplay(sys.stderr))
 
 
 def test_a_hit_unlocks_what_follows_while_another_stage_runs(toy: Toy) -> None:
@@ -344,39 +173,6 @@ def test_the_first_failure_is_the_one_told(toy: Toy) -> None:
     record = run_job(job, prepared.plan, Watching(sys.stderr))
     assert record.error == "stage double failed: ValueError: first"
     assert states(record)["count"] == "failed"
-
-
-def test_what_is_published_stays_published(toy: Toy) -> None:
-    """An interrupt between publish and the end leaves a record that says what `main` says."""
-    record = run_on(Threads(afterwards=KeyboardInterrupt()), toy.prepare())
-    assert record.state == "succeeded"
-    assert record.published is not None
-    assert read_registry(toy.prepare().job.lake, MAIN, "toy")["aliases"] == {"production": 1}
-
-
-def test_a_known_no_of_the_gate_needs_no_run(toy: Toy) -> None:
-    """A rejected run repeated is answered from the cache, with the same checks."""
-    toy.run("stages.judge.params.limit=5")
-    said = toy.prepare("stages.judge.params.limit=5").rejected_by()
-    assert said is not None
-    assert "total: found 12, wanted max 5" in str(said)
-    assert toy.prepare("stages.judge.params.limit=50").rejected_by() is None
-
-
-def test_a_damaged_object_is_made_anew_by_the_next_run(toy: Toy) -> None:
-    """A run that meets a damaged input fails and names it; the same command then mends it."""
-    record, _ = toy.run("publish=null")
-    rows = next(stage for stage in record.stages if stage.name == "load").outputs["rows"]
-    file = toy.prepare().job.lake.local_path(rows.commit, rows.path)
-    file.chmod(0o644)
-    file.write_bytes(b"[9, 9, 9]")
-    words = ("publish=null", "stages.double.params.factor=4")
-    failed, _ = toy.run(*words)
-    assert failed.state == "failed"
-    assert "load/rows.json" in (failed.error or "")
-    mended, calls = toy.run(*words)
-    assert mended.error is None
-    assert "load" in calls
 
 
 def test_the_record_of_a_killed_run_is_ended_by_the_next(toy: Toy) -> None:

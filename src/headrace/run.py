@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -17,7 +18,7 @@ from headrace.core.artifact import Artifact
 from headrace.core.key import python_version
 from headrace.core.plan import Plan
 from headrace.core.record import RunRecord, StageRecord, UnreadableRecord
-from headrace.errors import GateRejected, HeadraceError
+from headrace.errors import GateRejected, HeadraceError, ObjectDamaged, ObjectNotFound
 from headrace.execute import Workbench
 from headrace.job import Job
 from headrace.publish import publish_run
@@ -107,8 +108,10 @@ class _Run:
         self._save()
         tags = [record.experiment, record.pipeline]
         self.tracker.start(record.id, record.experiment, record.config, tags)
+        record.wandb = self.tracker.info()
         self.job.lake.create_branch(record.branch, self.job.source_commit)
         record.git = self.job.git_state()
+        self._save()
         self.display.run_started(record, len(self.job.graph.order))
 
     def _end(self, error: BaseException, interrupted: bool) -> None:
@@ -150,15 +153,25 @@ class _Run:
             return
         self.record.state = "succeeded"
         self.record.seconds = self._seconds()
-        self.record.published = publish_run(
-            self.job.lake,
-            self.record.id,
-            spec,
-            made[spec.package],
-            self.record.metrics,
-            self._record_bytes(),
-            _metadata(self.record),
-        )
+        key = self._key_of(spec.package)
+        try:
+            self.record.published = publish_run(
+                self.job.lake,
+                self.record.id,
+                spec,
+                made[spec.package],
+                self.record.metrics,
+                self._record_bytes(),
+                {"key": key, **_metadata(self.record)},
+            )
+        except (ObjectDamaged, ObjectNotFound):
+            self.job.cache.forget(key)  # the same command then makes the package anew
+            raise
+
+    def _key_of(self, artifact: str) -> str:
+        key = next(stage.key for stage in self.record.stages if artifact in stage.outputs)
+        assert key is not None  # its stage has run
+        return key
 
     def _finish(self) -> None:
         record = self.record
@@ -172,6 +185,11 @@ class _Run:
         self._save()
         if record.published is None:
             self._commit_record()
+        if record.state == "succeeded" and record.published is None and "publish" in record.config:
+            said = json.dumps(record.config["publish"])
+            self.display.note(
+                f"nothing is published (publish={said}); the result is on branch {record.branch}"
+            )
         self.display.close()
 
     def _commit_id(self) -> str:
@@ -182,7 +200,8 @@ class _Run:
         try:
             self.job.lake.put(self.record.branch, path, self._record_bytes())
             message = f"{self.record.state}: run {self.record.id}"
-            self.job.lake.commit(self.record.branch, message, _metadata(self.record))
+            metadata = {"run": self.record.id, **_metadata(self.record)}
+            self.job.lake.commit(self.record.branch, message, metadata)
         except HeadraceError as error:
             self.display.note(f"the record is only in {self.job.records.file(self.record.id)}: {error}")
 
@@ -210,6 +229,7 @@ def _metadata(record: RunRecord) -> dict[str, str]:
 def _new_record(job: Job) -> RunRecord:
     experiment = job.experiment
     dataset = experiment.config.get("dataset") or {}
+    at = dataset.get("at")
     return RunRecord(
         id=new_run_id(),
         experiment=experiment.name,
@@ -224,8 +244,9 @@ def _new_record(job: Job) -> RunRecord:
         packages={},
         source={
             "dataset": dataset.get("name"),
-            "ref": experiment.source_ref,
-            "commit": job.source_commit,
+            "ref": experiment.source_ref if at is None else at,
+            "commit": job.sources.commit,
+            "base": job.source_commit,
         },
         resume=job.resume,
     )

@@ -15,12 +15,13 @@ from headrace.core.artifact import Artifact
 from headrace.core.plan import Plan, StagePlan, StageResult, State, input_digests, name_outputs, plan_stage
 from headrace.core.ports import Runtime, StageFuture, StageTask, Tracker
 from headrace.core.record import RunRecord, StageRecord
-from headrace.core.spec import StageSpec
-from headrace.errors import GateRejected, ObjectDamaged, StageError, StageFailed
+from headrace.core.spec import Experiment, StageSpec
+from headrace.errors import GateRejected, ObjectDamaged, ObjectNotFound, StageError, StageFailed
 from headrace.execute import Workbench, execute_stage
 from headrace.job import Job
 
 METRICS = "metrics"  # the artifact whose figures are the run's metrics
+GATE = "gate"  # what a gate's verdict is called where nothing is published, so that no config names it
 ATTACHED_AT_MOST = 1 << 20  # bytes of a JSON artifact that the tracker gets
 
 Done = queue.SimpleQueue[tuple[str, StageFuture]]
@@ -47,12 +48,15 @@ class StageLoop:
         self._runtime = runtime
         self._tracker = tracker
         self._display = display
+        self._gate = _find_gate(job.experiment)
+        self._barred: set[str] = set()  # stages after a gate that said no, in a run that publishes nothing
 
     def run(self) -> dict[str, Artifact]:
         """Run every stage and return the artifacts by name.
 
         After a failure no stage is started any more, those that run are waited for, and the first
-        failure is raised: `StageFailed`, or `GateRejected` for a gate that says no.
+        failure is raised: `StageFailed`, or `GateRejected` for a gate that says no. Where nothing is to
+        be published, such a gate only bars what comes after it.
         """
         waiting = list(self._job.graph.order)
         running: set[str] = set()
@@ -77,10 +81,20 @@ class StageLoop:
             if running and not hits:  # a hit may have made more stages ready
                 failed = self._finish_one(done, running)
                 failure = failure or failed
+            waiting = self._pass_over_barred(waiting)
         if failure is not None:
             self._record.stages += [StageRecord(name=spec.name, state="skipped") for spec in waiting]
             raise failure
         return self.made
+
+    def _pass_over_barred(self, waiting: list[StageSpec]) -> list[StageSpec]:
+        """Record as skipped what a gate bars, and return the others."""
+        for spec in waiting:
+            if spec.name in self._barred:
+                entry = StageRecord(name=spec.name, state="skipped", reason="the gate says no")
+                self._record.stages.append(entry)
+                self._display.stage_finished(entry)
+        return [spec for spec in waiting if spec.name not in self._barred]
 
     def _digests(self, spec: StageSpec) -> dict[str, str] | None:
         return input_digests(spec, self.made, self._job.external)
@@ -173,9 +187,8 @@ class StageLoop:
         self._read_figures(entry)
         self._job.records.write(self._record)
         self._display.stage_finished(entry)
-        publish = self._job.experiment.publish
-        if publish is not None and publish.gate in entry.outputs:
-            self._ask_gate(entry.outputs[publish.gate])
+        if self._gate in entry.outputs:
+            self._ask_gate(spec, entry.outputs[self._gate])
 
     def _read_figures(self, entry: StageRecord) -> None:
         for name, artifact in entry.outputs.items():
@@ -188,11 +201,20 @@ class StageLoop:
                 self._record.metrics = {k: v for k, v in values.items() if isinstance(v, int | float)}
                 self._tracker.log(self._record.metrics)
 
-    def _ask_gate(self, artifact: Artifact) -> None:
+    def _ask_gate(self, spec: StageSpec, artifact: Artifact) -> None:
+        is_asked = self._job.experiment.publish is not None
+        if not is_asked and artifact.codec != "json":
+            return  # some other thing that is called so
         verdict = json.loads(self._job.lake.local_path(artifact.commit, artifact.path).read_bytes())
+        if not is_asked and not (isinstance(verdict, dict) and "passed" in verdict):
+            return
         self._record.gate = verdict
-        if not verdict["passed"]:
-            raise GateRejected.by(check for check in verdict["checks"] if not check["passed"])
+        if verdict["passed"]:
+            return
+        if not is_asked:
+            self._barred = set(self._job.graph.downstream(spec.name))
+            return
+        raise GateRejected.by(check for check in verdict["checks"] if not check["passed"])
 
     def _failed(self, spec: StageSpec, error: BaseException) -> BaseException:
         """Record a failure, and return what is to be raised for it."""
@@ -201,7 +223,7 @@ class StageLoop:
             return error
         entry.state = "failed"
         entry.reason = f"{type(error).__name__}: {error}"
-        if isinstance(error, ObjectDamaged):
+        if isinstance(error, ObjectDamaged | ObjectNotFound):
             self._forget_around(spec)
         self._display.stage_finished(entry)
         if not isinstance(error, Exception):
@@ -211,7 +233,10 @@ class StageLoop:
         return failure
 
     def _forget_around(self, spec: StageSpec) -> None:
-        """Let what made a damaged object run again, this stage or one before it: that mends it."""
+        """Let what made a damaged or lost object run again, this stage or one before it: that mends it.
+
+        A lake may go on describing an object whose bytes are gone, so a plan would find it there.
+        """
         for name in (spec.name, *self._job.graph.upstream[spec.name]):
             key = self._entry(name).key
             if key is not None:
@@ -225,6 +250,14 @@ class StageLoop:
 
     def _entry(self, name: str) -> StageRecord:
         return next(entry for entry in self._record.stages if entry.name == name)
+
+
+def _find_gate(experiment: Experiment) -> str | None:
+    """Return the artifact that holds the gate's verdict, or None where there is no gate."""
+    if experiment.publish is not None:
+        return experiment.publish.gate
+    made = (pair for stage in experiment.stages for pair in stage.outputs.items())
+    return next((artifact for returned, artifact in made if GATE in (returned, artifact)), None)
 
 
 def _tell_when_done(future: StageFuture, name: str, done: Done, at_once: bool) -> None:

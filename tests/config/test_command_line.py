@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from headrace.config.compose import complete, compose
 from headrace.config.load import Loaded
 
 PENGUINS = "+experiment=penguins"
 Load = Callable[..., Loaded]
 Refused = Callable[..., list[str]]
+Write = Callable[[Mapping[str, str]], None]
+Text = Callable[..., str]
 
 
 @pytest.mark.parametrize(
@@ -368,6 +371,96 @@ def test_a_mistake_on_the_command_line_says_where_and_what_to_type(
     found = refused(*overrides)
     assert found[0].startswith(problem)
     assert list(project.iterdir()) == []
+
+
+FROM_LAKE = "dataset.source=lake:data/penguins.csv"
+
+
+@pytest.mark.parametrize(
+    "at",
+    ["~3", "^2", "main^2~1", "1234567", "12e5", "1.10", "0x1f", "v1.2", "2026-11-01", "007",
+     "2026-11-01T12:00+02:00", "2026-11-01T12:00Z", "true", "it's"],
+)  # fmt: skip
+def test_an_older_state_may_be_typed_as_it_is(at: str, project: Path) -> None:
+    """What Hydra's grammar refuses, or would make a number of, arrives as the text that was typed."""
+    assert compose("train", [PENGUINS, f"dataset.at={at}"]).dataset.at == at
+
+
+@pytest.mark.parametrize(
+    ("at", "wanted"), [("'~3'", "~3"), ('"~3"', "~3"), ("${source_ref}~3", "main~3"), ("NULL", None)]
+)
+def test_an_older_state_that_hydra_can_read_is_left_alone(at: str, wanted: str | None, load: Load) -> None:
+    """Quotes are not doubled, an interpolation is one, and null is no state."""
+    assert load(PENGUINS, FROM_LAKE, f"dataset.at={at}").at == wanted
+
+
+@pytest.mark.parametrize("plus", ["", "+", "++"])
+def test_a_sweep_over_older_states_is_quoted_value_by_value(plus: str) -> None:
+    """Each value stands for itself, quoted or not; null stays null, and a function is Hydra's."""
+    for typed, quoted in (
+        ("~1, main~2,'a,b',null", "'~1','main~2','a,b',null"),
+        ("${oc.env:A,b},~1", "'${oc.env:A,b}','~1'"),
+    ):
+        assert complete([f"{plus}dataset.at={typed}"]) == [f"++dataset.at={quoted}"]
+    for other in ("-m", "dataset.attic=1", f"{plus}dataset.at=choice('a','b')", f"{plus}dataset.at=???"):
+        assert complete([other]) == [other]
+
+
+def test_a_dataset_need_not_name_the_key(load: Load, conf: Write) -> None:
+    """`dataset.at` works without a plus for a data set whose file does not have it."""
+    conf({"dataset/mine": "name: mine\ntarget: species\nsource: lake:x.csv\ncolumns: null\ndtypes: {}\n"
+          "derive: {}\nrows: null\ndrop: []\ntask: multiclass\n"})  # fmt: skip
+    assert load(PENGUINS, "dataset=mine", "dataset.at=~2").at == "~2"
+
+
+@pytest.mark.parametrize(
+    ("written", "at"),
+    [("2026-11-01", "2026-11-01"), ("~3", "~3"), ('"1234567"', "1234567"), ("v1.2", "v1.2"), ("~", None)],
+)
+def test_an_older_state_in_yaml(
+    written: str, at: str | None, load: Load, conf: Write, experiment: Text
+) -> None:
+    """A day and steps need no quotes in YAML; a bare `~` is its word for null."""
+    conf({"experiment/mine": experiment("dataset:", "  source: lake:x.csv", f"  at: {written}")})
+    assert load("+experiment=mine").at == at
+
+
+@pytest.mark.parametrize("written", ["1234567", "12e5", "1.10", "0123456", "true", "[v1]", '""'])
+def test_a_number_as_older_state_is_refused(
+    written: str, refused: Refused, conf: Write, experiment: Text
+) -> None:
+    """YAML has lost what was written by then, so the message asks for quotes."""
+    conf({"experiment/mine": experiment("dataset:", "  source: lake:x.csv", f"  at: {written}")})
+    (found,) = refused("+experiment=mine")
+    assert found.startswith("dataset.at: ")
+    assert 'at: "1234567"' in found
+
+
+@pytest.mark.parametrize(
+    ("experiment", "reads"),
+    [("penguins", " (package:palmerpenguins/data/penguins.csv)"), ("breast_cancer", "")],
+)
+def test_an_older_state_of_no_lake_is_refused(experiment: str, reads: str, refused: Refused) -> None:
+    """It would do nothing: the message says what is read, and how to read the lake."""
+    assert refused(f"+experiment={experiment}", "dataset.at=~3") == [
+        f"dataset.at: no stage reads the lake, and what they read{reads} has no older state "
+        "type: dataset.source=lake:data/<name>.csv; `headrace lake import` brings data into the lake"
+    ]
+
+
+@pytest.mark.parametrize("word", ["publish=false", "publish=null"])
+def test_publishing_is_turned_off_by_one_word(word: str, load: Load) -> None:
+    """Neither plus nor tilde is needed, and the word is kept for the record."""
+    experiment = load(PENGUINS, word).experiment
+    assert experiment.publish is None
+    assert experiment.config["publish"] is ({"publish=false": False}.get(word))
+
+
+def test_publishing_is_turned_off_in_a_file(load: Load, conf: Write, experiment: Text) -> None:
+    """`publish: false` in an experiment replaces what the pipeline says; the command line turns it on."""
+    conf({"experiment/mine": experiment("publish: false")})
+    assert load("+experiment=mine").experiment.publish is None
+    assert load(PENGUINS).experiment.publish is not None
 
 
 @pytest.mark.parametrize(

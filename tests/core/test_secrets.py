@@ -11,7 +11,9 @@ from headrace.core.secrets import REDACTED, is_secret, redact_overrides, redact_
     "name",
     "password db.password PGPASSWORD WANDB_API_KEY api-key apiKey token github_token AWS_SECRET_ACCESS_KEY "
     "client_secret credentials private_key Authorization MYSQL_PWD passphrase "
-    "auth http.auth authorization DBPW PGPW db_pw pw client_secret_value secret-id".split(),
+    "auth http.auth authorization DBPW PGPW db_pw pw client_secret_value secret-id "
+    "access_key_id accessKeyId AWS_ACCESS_KEY_ID LAKECTL_CREDENTIALS_ACCESS_KEY_ID lakefs.access-key-id "
+    "secretAccessKey lakefsAccessKeyId authToken clientSecret myApiKey secretId".split(),
 )
 def test_names_of_secrets_are_known(name: str) -> None:
     """A name that ends in a word for a secret is secret, in every spelling."""
@@ -21,7 +23,9 @@ def test_names_of_secrets_are_known(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     "tokenizer max_tokens key keys secretary public_key_id monkey passwords_seen target "
-    "token_pattern author oauth_flow authors bpw secretariat_id max_pwm".split(),
+    "token_pattern author oauth_flow authors bpw secretariat_id max_pwm "
+    "key_id keyId access_keys access_key_ids primaryKeyId maxTokens tokenPattern isAuthor "
+    "accessible access_key_idle tokenizerName".split(),
 )
 def test_other_names_are_not_secret(name: str) -> None:
     """A word for a secret inside another word does not hide a param, which would leave the stage's key."""

@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from headrace.adapters.lake_embedded import EmbeddedLake
 
 ROOT = Path(__file__).parents[2]
 QUIET = ("runtime=inline", "tracker=none")
@@ -105,6 +108,44 @@ def test_a_gate_that_says_no_leaves_3(project: Path) -> None:
     again = train(*words, check=3)
     assert "wanted min 0.999" in again.stderr
     assert len(list((project / ".headrace" / "runs").iterdir())) == 1
+
+
+def test_a_no_of_the_gate_leaves_0_where_nothing_is_to_be_published(project: Path) -> None:
+    """`publish=false` needs no plus: the verdict and that nothing is published are told, exit code 0."""
+    done = train(*BREAST_CANCER, "publish=false", "stages.gate.params.thresholds.accuracy.min=0.999")
+    assert "gate      says no (accuracy 0.9649 < 0.999" in done.stdout
+    assert "nothing is published (publish=false)" in done.stdout + done.stderr
+    found = record(project)
+    assert (found["state"], found["published"]) == ("succeeded", None)
+    assert found["stages"][-1]["state"] == "skipped"  # type: ignore[index]
+
+
+def test_a_sweep_over_older_states_of_the_lake(project: Path) -> None:
+    """`-m dataset.at=~1,~2,null` as it is typed: each run reads its own state, found by another digest."""
+    spec = find_spec("palmerpenguins")
+    assert spec is not None
+    assert spec.origin is not None
+    rows = (Path(spec.origin).parent / "data" / "penguins.csv").read_text().splitlines(keepends=True)
+    lake = EmbeddedLake(project / ".headrace" / "lake")
+    for missing in (40, 20, 0):
+        lake.put("main", "data/penguins.csv", "".join(rows[: len(rows) - missing]).encode())
+        lake.commit("main", "penguins")
+    train(
+        *("-m", "+experiment=penguins", *QUIET, "stages/gate=none", "dataset.source=lake:data/penguins.csv"),
+        *("publish=false", "dataset.at=~2,~1,null"),
+    )
+    records = [json.loads(file.read_text()) for file in (project / ".headrace" / "runs").glob("*/run.json")]
+    states = {found["source"]["ref"]: found for found in records}
+    assert set(states) == {"~2", "~1", "main"}
+    assert {ref: found["source"]["commit"] for ref, found in states.items()} == {
+        ref: lake.resolve(f"main{ref}" if ref != "main" else ref) for ref in states
+    }
+    assert {ref: found["stages"][0]["inputs"]["source"] for ref, found in states.items()} == {
+        ref: lake.stat(found["source"]["commit"], "data/penguins.csv").digest for ref, found in states.items()
+    }
+    again = train("+experiment=penguins", *QUIET, "stages/gate=none", "publish=false",
+                  "dataset.source=lake:data/penguins.csv", "dataset.at=2026-01-01", check=2)  # fmt: skip
+    assert "is before the first commit of main" in again.stderr
 
 
 BAD = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,32 +25,27 @@ class Source:
 
 
 class Sources:
-    """Finds what `package:`, `file:` and `lake:` URIs name. `ref` is the commit that lake URIs read at."""
+    """Finds what `package:`, `file:` and `lake:` URIs name. `commit` is where lake URIs read."""
 
     def __init__(
-        self, remember: Callable[[str, Path, Callable[[], Any]], Any], lake: LakeReader, ref: str
+        self, remember: Callable[[str, Path, Callable[[], Any]], Any], lake: LakeReader, commit: str
     ) -> None:
+        self.commit = commit
         self._remember = remember
         self._lake = lake
-        self._ref = ref
 
     def digest(self, uri: str) -> str:
         """Return a source's digest; for the lake it is known without reading. Raises `StageError`."""
         scheme, _, rest = uri.partition(":")
-        if scheme != "lake":
-            return self.find(uri).digest
-        objects = self._lake_objects(rest)
-        if objects[0].path == rest:
-            return objects[0].digest
-        return digest_listing((info.path, info.digest) for info in objects)
+        return _digest_objects(rest, self._lake_objects(rest)) if scheme == "lake" else self.find(uri).digest
 
     def find(self, uri: str) -> Source:
         """Return a source with its local files. Raises `StageError` naming what is missing."""
         scheme, _, rest = uri.partition(":")
         if scheme == "lake":
             objects = self._lake_objects(rest)
-            paths = tuple(self._lake.local_path(self._ref, info.path) for info in objects)
-            return Source(self.digest(uri), paths, objects[0].path != rest)
+            paths = tuple(self._lake.local_paths(self.commit, objects))
+            return Source(_digest_objects(rest, objects), paths, objects[0].path != rest)
         files, is_many = _package_file(rest) if scheme == "package" else _disk_files(rest)
         digests = [self._remember(_KIND, path, lambda path=path: digest_file(path)) for path in files]  # type: ignore[misc]
         if not is_many:
@@ -60,15 +55,22 @@ class Sources:
 
     def _lake_objects(self, path: str) -> list[ObjectInfo]:
         try:
-            found = list(self._lake.list(self._ref, prefix=path))
+            found = list(self._lake.list(self.commit, prefix=path))
         except LakeError as error:
             raise StageError(f"lake:{path} cannot be read: {error}") from error
         objects = [info for info in found if isinstance(info, ObjectInfo)]
         exact = [info for info in objects if info.path == path]
         below = [info for info in objects if path.endswith("/") or info.path.startswith(f"{path}/")]
         if not exact and not below:
-            raise StageError(f"the lake holds nothing at {path} (commit {self._ref[:12]})")
+            raise StageError(f"the lake holds nothing at {path} (commit {self.commit[:12]})")
         return exact or below
+
+
+def _digest_objects(path: str, objects: Sequence[ObjectInfo]) -> str:
+    """Return the digest of one object as the lake knows it, or of all below a path."""
+    if objects[0].path == path:
+        return objects[0].digest
+    return digest_listing((info.path, info.digest) for info in objects)
 
 
 def _package_file(rest: str) -> tuple[list[Path], bool]:

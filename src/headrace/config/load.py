@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,8 +15,10 @@ from headrace.config.schema import PublishNode, Root, RuntimeNode, StageNode
 from headrace.config.typed import typed_node, unknown_keys
 from headrace.core.code import CodeIndex
 from headrace.core.graph import Graph, build_graph
+from headrace.core.plan import all_external
 from headrace.core.signature import Signature
 from headrace.core.spec import Experiment, PublishSpec, StageSpec
+from headrace.core.time_travel import WHERE
 from headrace.errors import ConfigError, Problem, did_you_mean
 
 
@@ -27,6 +29,7 @@ class Loaded:
     experiment: Experiment
     graph: Graph
     signatures: Mapping[str, Signature]  # by stage
+    at: str | None  # the state of the lake that is read; None: the head of the experiment's source_ref
     headrace_dir: str
     lake: Mapping[str, Any]
     tracker: Mapping[str, Any]
@@ -44,6 +47,7 @@ def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
     for name in ("lake", "tracker"):
         problems += check_adapter(index, name, data.get(name))
     problems += check_schema("schema", data.get("schema"))
+    at = _load_at(data, stages, problems)
     publish = _load_publish(data, _written_at(cfg._get_node("publish")), stages, problems)
     runtime = _load_runtime(data, problems)
     graph: Graph | None = None
@@ -68,6 +72,7 @@ def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
         experiment=experiment,
         graph=graph,
         signatures=signatures,
+        at=at,
         headrace_dir=root["headrace_dir"],
         lake=data["lake"],
         tracker=data["tracker"],
@@ -131,6 +136,26 @@ def _load_stage(
         cache=typed.cache,
         depends_on=tuple(typed.depends_on),
     )
+
+
+def _load_at(data: Mapping[str, Any], stages: Sequence[StageSpec], problems: list[Problem]) -> str | None:
+    """Return `dataset.at`, which is refused where no stage reads the lake: it would do nothing."""
+    dataset = data.get("dataset")
+    at = dataset.get("at") if isinstance(dataset, Mapping) else None
+    if at is None or at == MISSING:
+        return None
+    if not isinstance(at, str) or not at:
+        # YAML has made a number of it, from which the text cannot be had back: 0123456 is 42798.
+        found = f"{at!r} is not a string" if at != "" else "is empty"
+        problems.append(Problem(WHERE, found, 'quote it in YAML, at: "1234567"; null is the newest state'))
+        return None
+    uris = all_external(stages)
+    if stages and not any(uri.startswith("lake:") for uri in uris):
+        reads = f" ({', '.join(uris)})" if uris else ""
+        found = f"no stage reads the lake, and what they read{reads} has no older state"
+        hint = "type: dataset.source=lake:data/<name>.csv; `headrace lake import` brings data into the lake"
+        problems.append(Problem(WHERE, found, hint))
+    return at
 
 
 def _load_publish(

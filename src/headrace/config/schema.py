@@ -53,8 +53,8 @@ class Root:
     pipeline: str = MISSING
     source_ref: str = "main"  # lake ref that the run's branch starts from
     stages: dict[str, StageNode] = field(default_factory=dict)
-    publish: Optional[PublishNode] = None  # noqa: UP045  # null: keep the result on the run's branch
-    dataset: dict[str, Any] = field(default_factory=dict)  # read by stages through interpolation
+    publish: Optional[PublishNode] = None  # noqa: UP045  # null or false: leave the result on the run's branch
+    dataset: dict[str, Any] = field(default_factory=dict)  # read by stages; `at`: the lake's state to read
     schema: dict[str, Any] = field(default_factory=dict)  # a Pandera schema
     model: dict[str, Any] = field(default_factory=dict)  # node with _target_
     lake: dict[str, Any] = field(default_factory=dict)  # node with _target_

@@ -165,9 +165,7 @@ class LakeWriter(Protocol):
         With `if_absent` an object already there raises `AlreadyExists`.
         """
 
-    def put_many(
-        self, branch: str, files: Mapping[str, Path], consume: bool = False
-    ) -> Sequence[ObjectInfo]:
+    def put_many(self, branch: str, files: Mapping[str, Path], consume: bool = False) -> Sequence[ObjectInfo]:
         """Stage files by path as `put` does, in their order, as fast as the lake takes them.
 
         After a failure some may be staged: `reset` drops them.

@@ -9,11 +9,13 @@ from typing import Any
 REDACTED = "<redacted>"
 
 _SECRET_NAME = re.compile(
-    r"((^|[._-])(token|credentials?|auth|authorization|pw|(api|access|private|secret)[_-]?key)"
+    r"((^|[._-])(token|credentials?|auth|authorization|pw|(api|access|private|secret)[_-]?key"
+    r"|access[_-]?key[_-]?id)"
     r"|passwd|password|passphrase|pwd|(db|pg)pw)$"
     r"|(^|[._-])secret([._-]|$)",
     re.IGNORECASE,
 )
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PARAMETER = re.compile(r"(?<=[?&])([\w.-]+)=([^&#\s'\"]+)")
 _BEARER = re.compile(r"\b(Bearer)(\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
 # `name: value` inside an override such as `vars={api_key: x}`.
@@ -24,9 +26,10 @@ _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
 def is_secret(name: str) -> bool:
     """Tell whether a name ends in a word for a secret: `PGPASSWORD`, `WANDB_API_KEY`, not `tokenizer`.
 
-    `secret` counts as a word anywhere: `client_secret_value`.
+    `secret` counts as a word anywhere: `client_secret_value`. Words may be told apart by humps too:
+    `secretAccessKey`. The id of an access key is treated as its secret is.
     """
-    return _SECRET_NAME.search(name) is not None
+    return _SECRET_NAME.search(_HUMP.sub("_", name)) is not None
 
 
 def redact_text(text: str) -> str:

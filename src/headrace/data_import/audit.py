@@ -60,7 +60,7 @@ class Audit:
 
     def _failures(self, checker: SchemaChecker, file: Path) -> Iterator[str]:
         try:
-            table = (self.read_table or read_table)(file)
+            table = (self.read_table or _reader())(file)
         except FileNotFoundError:
             raise
         except Exception as error:  # readers raise whatever they like about a file that is no table
@@ -84,11 +84,11 @@ def is_table(file: Path) -> bool:
     return file.name.lower().endswith(CSV + PARQUET)
 
 
-def read_table(file: Path) -> Any:
-    """Read a CSV or Parquet file as the stage `ingest` does, so that columns have the same types."""
-    from headrace.stages.ingest import _csv, _parquet
+def _reader() -> Callable[[Path], Any]:
+    """Return what reads a table as the stage `ingest` does, so that columns have the same types."""
+    from headrace.stages.ingest import read_table
 
-    return (_csv if file.name.lower().endswith(CSV) else _parquet)(file, None)
+    return read_table
 
 
 def _short(value: Any) -> str:

@@ -130,6 +130,11 @@ def join(
     return {"raw": _finish(table, f"{left} joined with {right}", target, dtypes, derive, rows)}
 
 
+def read_table(path: Path) -> pd.DataFrame:
+    """Read one CSV or Parquet file, by its name, with the types that the stages here give."""
+    return _csv(path, None) if ".csv" in path.suffixes else _parquet(path, None)
+
+
 def _files(source: Path | list[Path]) -> list[Path]:
     files = [Path(path) for path in source] if isinstance(source, list) else [Path(source)]
     if not files:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from headrace.adapters.lake_embedded import trees
 from headrace.adapters.lake_embedded.database import Database
 from headrace.adapters.lake_embedded.history import History
-from headrace.adapters.lake_embedded.names import check_path, checked_metadata
 from headrace.adapters.lake_embedded.nodes import Entry, Nodes
 from headrace.adapters.lake_embedded.objects import (
     HASHING_THREADS,
@@ -22,6 +21,7 @@ from headrace.adapters.lake_embedded.objects import (
     Signature,
 )
 from headrace.adapters.lake_embedded.staging import ObjectTable, Staging
+from headrace.core.lake_names import check_path, checked_metadata
 from headrace.errors import AlreadyExists
 
 if TYPE_CHECKING:

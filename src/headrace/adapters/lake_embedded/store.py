@@ -12,14 +12,14 @@ from headrace.adapters.lake_embedded.history import CommitRow
 from headrace.adapters.lake_embedded.intake import Intake
 from headrace.adapters.lake_embedded.listing import object_info
 from headrace.adapters.lake_embedded.merge import three_way
-from headrace.adapters.lake_embedded.names import (
+from headrace.adapters.lake_embedded.nodes import Entry
+from headrace.adapters.lake_embedded.reading import EmbeddedReader
+from headrace.core.lake_names import (
     check_branch_name,
     check_path,
     check_tag_name,
     checked_metadata,
 )
-from headrace.adapters.lake_embedded.nodes import Entry
-from headrace.adapters.lake_embedded.reading import EmbeddedReader
 from headrace.core.ports import MAIN, Branch, Commit, GcReport, MergeStrategy, ObjectInfo
 from headrace.errors import (
     AlreadyExists,

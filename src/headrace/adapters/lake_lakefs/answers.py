@@ -82,33 +82,35 @@ def judge_storage(what: str, status: int, message: str, headers: Mapping[str, st
 
 
 def _refusal(what: str, status: int, said: str, low: str) -> LakeError:
-    if status == 401:
-        return AccessDenied(
-            f"{what}: the server does not know these keys ({said}); check {ACCESS_KEY} and {SECRET_KEY}"
-        )
-    if status == 403:
-        if "default branch" in low or "protected" in low:
-            return ProtectedRef(f"{what}: {said}")
-        return AccessDenied(f"{what}: these keys do not allow it ({said}); ask for the right in lakeFS")
-    if status == 404:
-        return RefNotFound(f"{what}: {said}")
-    if status == 410:
-        return ObjectNotFound(f"{what}: the lake has collected its bytes ({said})")
-    if status == 409:
-        return AlreadyExists(f"{what}: {said}")
-    if status == 412:
-        if "hook" in low or "action" in low or "aborted" in low:
-            return HookRejected(f"{what}: a hook of the repository says no: {said}")
-        return PreconditionFailed(f"{what}: {said}")
-    if status == 501:
-        return Unsupported(f"{what}: this server cannot do it: {said}")
+    if status == 400:
+        return _bad_request(what, said, low)
+    if status == 403 and ("default branch" in low or "protected" in low):
+        return ProtectedRef(f"{what}: {said}")
+    if status == 412 and any(word in low for word in ("hook", "action", "aborted")):
+        return HookRejected(f"{what}: a hook of the repository says no: {said}")
+    kind, text = _KINDS.get(status, (LakeError, f"the server says {status}: {{}}"))
+    return kind(f"{what}: {text.format(said)}")
+
+
+_KINDS: Mapping[int, tuple[type[LakeError], str]] = {
+    401: (AccessDenied, f"the server does not know these keys ({{}}); check {ACCESS_KEY} and {SECRET_KEY}"),
+    403: (AccessDenied, "these keys do not allow it ({}); ask for the right in lakeFS"),
+    404: (RefNotFound, "{}"),
+    409: (AlreadyExists, "{}"),
+    410: (ObjectNotFound, "the lake has collected its bytes ({})"),
+    412: (PreconditionFailed, "{}"),
+    501: (Unsupported, "this server cannot do it: {}"),
+}
+
+
+def _bad_request(what: str, said: str, low: str) -> LakeError:
     if "no changes" in low:
         return NoChanges(f"{what}: it would change nothing")
     if "dirty" in low or "uncommitted" in low:
         return UncommittedChanges(f"{what}: there are staged changes; commit or reset them first")
-    if status == 400 and "invalid" in low:
+    if "invalid" in low or "validation" in low:
         return InvalidName(f"{what}: {said}")
-    return LakeError(f"{what}: the server says {status}: {said}")
+    return LakeError(f"{what}: the server says 400: {said}")
 
 
 def _retry_after(headers: Mapping[str, str] | None) -> float | None:

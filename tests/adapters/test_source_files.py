@@ -1,0 +1,127 @@
+"""External inputs are found by URI, and known by digest before they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from headrace.adapters.lake_embedded import EmbeddedLake
+from headrace.adapters.source_files import Sources
+from headrace.core.digest import digest_bytes
+from headrace.core.ports import MAIN, CommonPrefix, ObjectInfo
+from headrace.errors import StageError
+
+
+def sources(lake: EmbeddedLake, ref: str = MAIN) -> Sources:
+    return Sources(lambda kind, file, compute: compute(), lake, lake.resolve(ref))
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> EmbeddedLake:
+    made = EmbeddedLake(tmp_path / "lake")
+    for name, text in (("rows.csv", "new"), ("many/b.csv", "b"), ("many/a.csv", "a"), ("many2/x.csv", "x")):
+        made.put(MAIN, f"data/{name}", text.encode())
+    made.commit(MAIN, "data")
+    return made
+
+
+def test_one_object_of_the_lake_has_its_own_digest(lake: EmbeddedLake) -> None:
+    """A URI of one object is one file, under the digest of its bytes."""
+    found = sources(lake).find("lake:data/rows.csv")
+    assert not found.is_many
+    assert [path.read_text() for path in found.paths] == ["new"]
+    assert found.digest == sources(lake).digest("lake:data/rows.csv") == digest_bytes(b"new")
+
+
+def test_many_objects_come_in_the_order_of_their_paths(lake: EmbeddedLake) -> None:
+    """A folder, with and without the slash, is its files by name, and none of a neighbour's."""
+    for uri in ("lake:data/many", "lake:data/many/"):
+        found = sources(lake).find(uri)
+        assert found.is_many
+        assert [path.read_text() for path in found.paths] == ["a", "b"]
+        assert found.digest == sources(lake).digest(uri)
+
+
+def test_the_lake_is_read_at_the_commit_given(lake: EmbeddedLake) -> None:
+    """Later commits, and what is staged, are not seen."""
+    old = sources(lake)
+    lake.put(MAIN, "data/rows.csv", b"newer")
+    lake.commit(MAIN, "more")
+    lake.put(MAIN, "data/rows.csv", b"staged")
+    assert [path.read_text() for path in old.find("lake:data/rows.csv").paths] == ["new"]
+    assert [path.read_text() for path in sources(lake).find("lake:data/rows.csv").paths] == ["newer"]
+    assert old.commit == lake.resolve("main~1")
+
+
+class Foreign(EmbeddedLake):
+    """A lake that has its objects from another tool, and knows the MD5 of each."""
+
+    def list(
+        self, ref: str, prefix: str = "", delimiter: str = "", after: str = ""
+    ) -> Iterator[ObjectInfo | CommonPrefix]:
+        for info in super().list(ref, prefix, delimiter, after):
+            assert isinstance(info, ObjectInfo)
+            yield replace(info, digest=f"md5:{info.digest[-32:]}")
+
+
+def test_a_checksum_of_another_tool_is_the_digest(lake: EmbeddedLake) -> None:
+    """What the lake knows of a foreign object is its digest as it is; a folder's is made of them."""
+    foreign = sources(Foreign(lake.root))
+    assert foreign.digest("lake:data/rows.csv").startswith("md5:")
+    assert foreign.digest("lake:data/many") != sources(lake).digest("lake:data/many")
+
+
+class Fetching(EmbeddedLake):
+    """A lake that notes how many objects each request for files names."""
+
+    asked: Sequence[int] = ()
+
+    def local_paths(self, ref: str, objects: Sequence[ObjectInfo]) -> list[Path]:
+        self.asked = (*self.asked, len(objects))
+        return list(super().local_paths(ref, objects))
+
+
+def test_many_objects_are_asked_for_at_once(lake: EmbeddedLake) -> None:
+    """A lake that fetches side by side is told of all files in one call, and of none for a digest."""
+    fetching = Fetching(lake.root)
+    sources(fetching).digest("lake:data/many")
+    assert fetching.asked == ()
+    sources(fetching).find("lake:data/many")
+    assert fetching.asked == (2,)
+
+
+def test_what_the_lake_does_not_hold_is_told(lake: EmbeddedLake) -> None:
+    """The message names path and commit; the beginning of a name is no folder."""
+    for path in ("data/none.csv", "data/man"):
+        with pytest.raises(StageError, match=f"holds nothing at {path} .commit {lake.resolve(MAIN)[:12]}"):
+            sources(lake).digest(f"lake:{path}")
+
+
+def test_files_on_disk(lake: EmbeddedLake, project: Path) -> None:
+    """A file by its bytes, a glob by names and bytes in the order of names."""
+    for name in ("b.csv", "a.csv"):
+        (project / name).write_text(name)
+    one, many = sources(lake).find("file:a.csv"), sources(lake).find("file:*.csv")
+    assert (one.digest, one.is_many) == (digest_bytes(b"a.csv"), False)
+    assert [path.name for path in many.paths] == ["a.csv", "b.csv"]
+    (project / "b.csv").rename(project / "c.csv")
+    assert sources(lake).digest("file:*.csv") != many.digest
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("file:rows.cvs", r"there is no file rows\.cvs; did you mean rows\.csv\?"),
+        ("file:none/*.csv", "no file matches none/"),
+        ("package:no_such_package/x.csv", "pip install no_such_package"),
+        ("package:headrace/rnu.py", r"no file rnu\.py; did you mean run\.py\?"),
+    ],
+)
+def test_what_is_missing_is_named(uri: str, said: str, lake: EmbeddedLake, project: Path) -> None:
+    """With the nearest name, or what to install."""
+    (project / "rows.csv").touch()
+    with pytest.raises(StageError, match=said):
+        sources(lake).find(uri)
