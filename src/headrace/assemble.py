@@ -20,11 +20,7 @@ from headrace.adapters.scratch_folders import ScratchFolders
 from headrace.adapters.source_files import Sources
 from headrace.adapters.stat_cache import StatCache
 from headrace.config.build import build_node
-from headrace.config.check import check_adapter
-from headrace.config.check_schema import check_schema
-from headrace.config.compose import compose
 from headrace.config.load import Loaded, load_config
-from headrace.config.resolve import resolve
 from headrace.core.code import CodeIndex
 from headrace.core.key import Key, make_key
 from headrace.core.plan import Plan, StageResult, State, all_external, name_outputs, plan_run
@@ -37,17 +33,16 @@ from headrace.core.time_travel import find_commit
 from headrace.errors import (
     ConfigError,
     GateRejected,
-    HeadraceError,
     InvalidName,
     ObjectDamaged,
     ObjectNotFound,
-    Problem,
     RefNotFound,
     StageError,
     StageFailed,
 )
 from headrace.execute import artifact_is_there
 from headrace.job import Job
+from headrace.project import build_lake
 from headrace.publish import find_version, read_registry
 
 
@@ -107,7 +102,7 @@ def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
     cache_files = FileStageCache(root / "cache" / "stages")
     runtime = _Runtimes(root, loaded, cache_files)
     runtime.check()
-    lake = _build_lake(loaded.lake)
+    lake = build_lake(loaded.lake)
     source_commit = _resolve_source(lake, loaded.experiment.source_ref)
     sources = Sources(remembered.remember, lake, _resolve_at(lake, loaded, source_commit))
     records = RunRecords(root / "runs")
@@ -148,55 +143,6 @@ def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
         server_hint=runtime.hint,
         published=cache(partial(_find_published, job, plan)),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
-    """What a project has whatever the experiment: its lake, its folder of state, and a chosen schema."""
-
-    lake: LakeStore
-    root: Path
-    schema: Mapping[str, Any]  # empty where no override chooses one
-
-
-def open_project(overrides: Sequence[str]) -> Project:
-    """Open the lake that `conf/train.yaml` names, without an experiment. Raises `ConfigError`.
-
-    `overrides` are those of a run: `lake=lakefs`, `lake.repository=demo`, `schema=penguins`.
-    """
-    # Most of the time goes into the pipeline, on which a lake hardly ever depends.
-    for leave_out in (("pipeline",), ()):
-        cfg = compose("train", overrides, for_experiment=False, leave_out=leave_out)
-        problems: list[Problem] = []
-        data = resolve(cfg, problems)
-        # The rest of the config waits for an experiment, so what is missing there is no problem.
-        problems = [p for p in problems if p.where.partition(".")[0] in ("lake", "schema", "headrace_dir")]
-        if not problems:
-            break
-    if not data.get("headrace_dir", ".headrace"):  # where it is empty, `${headrace_dir}/lake` is `/lake`
-        problems.append(Problem("headrace_dir", "has no value", "type: headrace_dir=.headrace"))
-    root = Path(str(data.get("headrace_dir") or ".headrace")).absolute()
-    index = CodeIndex(StatCache(root / "cache" / "files.json").remember)
-    problems += [*check_adapter(index, "lake", data.get("lake")), *check_schema("schema", data.get("schema"))]
-    if problems:
-        raise ConfigError(problems)
-    return Project(lake=_build_lake(data["lake"]), root=root, schema=data.get("schema") or {})
-
-
-def open_lake(overrides: Sequence[str] = ()) -> LakeStore:
-    """Open the project's lake, as `open_project` does."""
-    return open_project(overrides).lake
-
-
-def _build_lake(node: Mapping[str, Any]) -> LakeStore:
-    try:
-        lake: LakeStore = build_node(node)
-    except Exception as error:
-        # Hydra wraps what a constructor raises; ours say more than the wrapper.
-        if isinstance(error.__cause__, HeadraceError):
-            raise error.__cause__ from None
-        raise
-    return lake
 
 
 def _resolve_source(lake: LakeStore, ref: str) -> str:

@@ -91,12 +91,15 @@ def load_artifact(
 def artifact_is_there(lake: LakeStore, artifact: Artifact) -> bool:
     """Tell whether an artifact's objects exist as they were stored, without reading their bytes."""
     try:
-        return lake.stat(artifact.commit, artifact.path).digest == artifact.digest
-    except ObjectNotFound:
-        listing = [(name, info.digest) for name, info in _objects_below(lake, artifact)]
-        return digest_listing(listing) == artifact.digest
+        found = list(lake.list(artifact.commit, prefix=artifact.path))  # one question, file or folder
     except RefNotFound:
         return False
+    objects = {info.path: info.digest for info in found if isinstance(info, ObjectInfo)}
+    if artifact.path in objects:
+        return objects[artifact.path] == artifact.digest
+    folder = f"{artifact.path}/"
+    below = {path.removeprefix(folder): d for path, d in objects.items() if path.startswith(folder)}
+    return digest_listing(below.items()) == artifact.digest
 
 
 def _objects_below(lake: LakeStore, artifact: Artifact) -> list[tuple[str, ObjectInfo]]:
@@ -125,7 +128,7 @@ def _load_inputs(
 ) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for argument, uri in spec.external_inputs().items():
-        source = bench.sources.find(uri)
+        source = bench.sources.find(uri, work / "sources" / argument)
         arguments[argument] = list(source.paths) if source.is_many else source.paths[0]
     for argument, artifact in inputs.items():
         wanted = signature.type_of(argument)

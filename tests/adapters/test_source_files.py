@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,11 @@ def sources(lake: EmbeddedLake, ref: str = MAIN) -> Sources:
     return Sources(lambda kind, file, compute: compute(), lake, lake.resolve(ref))
 
 
+def links() -> Path:
+    """Return a new folder for links."""
+    return Path(tempfile.mkdtemp())
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> EmbeddedLake:
     made = EmbeddedLake(tmp_path / "lake")
@@ -30,7 +37,7 @@ def lake(tmp_path: Path) -> EmbeddedLake:
 
 def test_one_object_of_the_lake_has_its_own_digest(lake: EmbeddedLake) -> None:
     """A URI of one object is one file, under the digest of its bytes."""
-    found = sources(lake).find("lake:data/rows.csv")
+    found = sources(lake).find("lake:data/rows.csv", links())
     assert not found.is_many
     assert [path.read_text() for path in found.paths] == ["new"]
     assert found.digest == sources(lake).digest("lake:data/rows.csv") == digest_bytes(b"new")
@@ -39,10 +46,19 @@ def test_one_object_of_the_lake_has_its_own_digest(lake: EmbeddedLake) -> None:
 def test_many_objects_come_in_the_order_of_their_paths(lake: EmbeddedLake) -> None:
     """A folder, with and without the slash, is its files by name, and none of a neighbour's."""
     for uri in ("lake:data/many", "lake:data/many/"):
-        found = sources(lake).find(uri)
+        found = sources(lake).find(uri, links())
         assert found.is_many
         assert [path.read_text() for path in found.paths] == ["a", "b"]
         assert found.digest == sources(lake).digest(uri)
+
+
+def test_a_file_of_the_lake_keeps_its_name(lake: EmbeddedLake) -> None:
+    """A reader that goes by the suffix, such as `.csv.gz`, finds it, and a message names the file."""
+    lake.put(MAIN, "data/rows.csv.gz", gzip.compress(b"new", mtime=0))
+    lake.commit(MAIN, "compressed")
+    (path,) = sources(lake).find("lake:data/rows.csv.gz", links()).paths
+    assert path.name == "rows.csv.gz"
+    assert gzip.decompress(path.read_bytes()) == b"new"
 
 
 def test_the_lake_is_read_at_the_commit_given(lake: EmbeddedLake) -> None:
@@ -51,8 +67,8 @@ def test_the_lake_is_read_at_the_commit_given(lake: EmbeddedLake) -> None:
     lake.put(MAIN, "data/rows.csv", b"newer")
     lake.commit(MAIN, "more")
     lake.put(MAIN, "data/rows.csv", b"staged")
-    assert [path.read_text() for path in old.find("lake:data/rows.csv").paths] == ["new"]
-    assert [path.read_text() for path in sources(lake).find("lake:data/rows.csv").paths] == ["newer"]
+    assert [path.read_text() for path in old.find("lake:data/rows.csv", links()).paths] == ["new"]
+    assert [path.read_text() for path in sources(lake).find("lake:data/rows.csv", links()).paths] == ["newer"]
     assert old.commit == lake.resolve("main~1")
 
 
@@ -89,7 +105,7 @@ def test_many_objects_are_asked_for_at_once(lake: EmbeddedLake) -> None:
     fetching = Fetching(lake.root)
     sources(fetching).digest("lake:data/many")
     assert fetching.asked == ()
-    sources(fetching).find("lake:data/many")
+    sources(fetching).find("lake:data/many", links())
     assert fetching.asked == (2,)
 
 
@@ -104,7 +120,7 @@ def test_files_on_disk(lake: EmbeddedLake, project: Path) -> None:
     """A file by its bytes, a glob by names and bytes in the order of names."""
     for name in ("b.csv", "a.csv"):
         (project / name).write_text(name)
-    one, many = sources(lake).find("file:a.csv"), sources(lake).find("file:*.csv")
+    one, many = sources(lake).find("file:a.csv", links()), sources(lake).find("file:*.csv", links())
     assert (one.digest, one.is_many) == (digest_bytes(b"a.csv"), False)
     assert [path.name for path in many.paths] == ["a.csv", "b.csv"]
     (project / "b.csv").rename(project / "c.csv")
@@ -124,4 +140,4 @@ def test_what_is_missing_is_named(uri: str, said: str, lake: EmbeddedLake, proje
     """With the nearest name, or what to install."""
     (project / "rows.csv").touch()
     with pytest.raises(StageError, match=said):
-        sources(lake).find(uri)
+        sources(lake).find(uri, links())

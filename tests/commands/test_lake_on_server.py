@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from headrace.assemble import open_lake
 from headrace.core.ports import MAIN
+from headrace.project import open_lake
 from headrace.testing.lakefs import StandInServer
 
 from .conftest import Ask

@@ -37,15 +37,25 @@ class Sources:
     def digest(self, uri: str) -> str:
         """Return a source's digest; for the lake it is known without reading. Raises `StageError`."""
         scheme, _, rest = uri.partition(":")
-        return _digest_objects(rest, self._lake_objects(rest)) if scheme == "lake" else self.find(uri).digest
+        return (
+            _digest_objects(rest, self._lake_objects(rest)) if scheme == "lake" else self._files(uri).digest
+        )
 
-    def find(self, uri: str) -> Source:
-        """Return a source with its local files. Raises `StageError` naming what is missing."""
+    def find(self, uri: str, folder: Path) -> Source:
+        """Return a source with its local files. Raises `StageError` naming what is missing.
+
+        What the lake holds is linked into `folder` under its own name, by which readers go.
+        """
         scheme, _, rest = uri.partition(":")
-        if scheme == "lake":
-            objects = self._lake_objects(rest)
-            paths = tuple(self._lake.local_paths(self.commit, objects))
-            return Source(_digest_objects(rest, objects), paths, objects[0].path != rest)
+        if scheme != "lake":
+            return self._files(uri)
+        objects = self._lake_objects(rest)
+        files = self._lake.local_paths(self.commit, objects)
+        links = tuple(_link(folder / info.path, file) for info, file in zip(objects, files, strict=True))
+        return Source(_digest_objects(rest, objects), links, objects[0].path != rest)
+
+    def _files(self, uri: str) -> Source:
+        scheme, _, rest = uri.partition(":")
         files, is_many = _package_file(rest) if scheme == "package" else _disk_files(rest)
         digests = [self._remember(_KIND, path, lambda path=path: digest_file(path)) for path in files]  # type: ignore[misc]
         if not is_many:
@@ -64,6 +74,12 @@ class Sources:
         if not exact and not below:
             raise StageError(f"the lake holds nothing at {path} (commit {self.commit[:12]})")
         return exact or below
+
+
+def _link(link: Path, file: Path) -> Path:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(file.absolute())
+    return link
 
 
 def _digest_objects(path: str, objects: Sequence[ObjectInfo]) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from headrace.commands.words import Subparsers, count, span
 
 if TYPE_CHECKING:
-    from headrace.assemble import Project
     from headrace.commands.screen import Answer
+    from headrace.project import Project
 
 Verb = Callable[["Project", argparse.Namespace], "Answer"]
 
@@ -33,7 +33,7 @@ def add_lake(commands: Subparsers) -> None:
 
 def run_lake(arguments: argparse.Namespace) -> int:
     """Open the project's lake and answer."""
-    from headrace.assemble import open_project
+    from headrace.project import open_project
 
     overrides = [f"lake={arguments.lake}"] if arguments.lake else []
     schema = getattr(arguments, "schema", None)

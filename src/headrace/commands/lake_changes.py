@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Iterator
 from itertools import islice
 
-from headrace.assemble import Project
 from headrace.commands.lake_history import change_json, change_lines, commit_json, count_changes, told_counts
 from headrace.commands.lake_show import CHANGES_AT_MOST
 from headrace.commands.screen import Answer, Screen, first_line, short
+from headrace.project import Project
 
 
 def revert(project: Project, arguments: argparse.Namespace) -> Answer:

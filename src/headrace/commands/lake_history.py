@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from headrace.assemble import Project
 from headrace.commands.screen import Answer, Screen, first_line, iso, minutes, short
 from headrace.core.ports import MAIN, Change, Commit
+from headrace.project import Project
 
 MARKS = {"added": "+", "removed": "-", "changed": "~", "conflict": "!"}
 

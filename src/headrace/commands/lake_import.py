@@ -8,10 +8,10 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
-from headrace.assemble import Project
 from headrace.commands.screen import Answer, Screen, plural, short, size
 from headrace.core.ports import SchemaChecker
 from headrace.data_import import ImportReport, import_data
+from headrace.project import Project
 
 LINES_AT_MOST = 20
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from headrace.assemble import Project
 from headrace.commands.lake_history import origin
 from headrace.commands.screen import Answer, Screen, age, first_line, iso, short
 from headrace.core.ports import Branch, Commit, LakeStore
 from headrace.core.record import branch_of
 from headrace.errors import RefNotFound, did_you_mean
+from headrace.project import Project
 
 PIN = "pin-"
 _SIDE_BY_SIDE = 8

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from headrace.assemble import Project
 from headrace.commands.lake_history import change_json, change_lines, commit_json, count_changes, told_counts
 from headrace.commands.screen import Answer, Screen, iso, metadata_lines, short, size
 from headrace.core.ports import MAIN, Change, Commit, CommonPrefix, LakeStore, ObjectInfo
 from headrace.errors import ObjectNotFound, RefNotFound
+from headrace.project import Project
 
 CHANGES_AT_MOST = 20
 

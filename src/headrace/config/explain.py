@@ -76,7 +76,7 @@ def first_of_sweep(overrides: Sequence[str]) -> list[str]:
     found = []
     for override in overrides:
         try:
-            parsed = OverridesParser.create().parse_override(override)
+            parsed = OverridesParser.create().parse_override(complete([override])[0])
         except HydraException:
             found.append(override)
             continue

@@ -210,6 +210,8 @@ def _load_root(data: Mapping[str, Any], problems: list[Problem]) -> dict[str, An
         if value != MISSING and (not isinstance(value, kind) or isinstance(value, bool)):
             problems.append(Problem(key, f"{value!r} is not {_a(kind)}", f"type: {key}=<{kind.__name__}>"))
         values[key] = value
+    if values["headrace_dir"] == "":  # `${headrace_dir}/lake` would be a folder at the root of the disk
+        problems.append(Problem("headrace_dir", "is empty", "type: headrace_dir=.headrace"))
     return values
 
 

@@ -18,6 +18,7 @@ Path = tuple[Any, ...]
 
 _VARIABLE = re.compile(r"oc\.env:\s*['\"]?([^,}'\"\s]*)")
 _REFERENCE = re.compile(r"\$\{dataset\.(\w+)")
+AT = "at"  # of a data set: read by headrace itself, and short enough to be near much
 _NEAR = 0.8  # `sorce` is near `source`; `columns` is not near `join_columns`
 
 
@@ -72,7 +73,7 @@ def find_unread(cfg: DictConfig) -> Iterator[Problem]:
     texts = [str(node._value()) for _, node in leaves(cfg, into_lists=True) if node._is_interpolation()]
     read = {name for text in texts for name in _REFERENCE.findall(text)}
     for key in map(str, dataset):
-        near = [] if key in read else get_close_matches(key, read, n=1, cutoff=_NEAR)
+        near = [] if key in read or key == AT else get_close_matches(key, read, n=1, cutoff=_NEAR)
         if near:
             hint = f"did you mean dataset.{near[0]}?"
             yield Problem(f"dataset.{key}", "nothing reads this key", hint)
