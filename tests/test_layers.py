@@ -49,7 +49,10 @@ def test_importing_headrace_loads_nothing_heavy() -> None:
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
 
 
-@pytest.mark.parametrize("layer", ["core", "config", "stages", "adapters", "assemble", "run", "cli"])
+@pytest.mark.parametrize(
+    "layer",
+    ["core", "config", "stages", "adapters", "data_import", "project", "assemble", "run", "commands", "cli"],
+)
 def test_no_module_of_a_layer_imports_anything_heavy(layer: str, graph: grimp.ImportGraph) -> None:
     """Each module of the layer can be imported without a data, model or tracking library."""
     package = f"headrace.{layer}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 import time
@@ -185,11 +184,6 @@ class _Run:
         self._save()
         if record.published is None:
             self._commit_record()
-        if record.state == "succeeded" and record.published is None and "publish" in record.config:
-            said = json.dumps(record.config["publish"])
-            self.display.note(
-                f"nothing is published (publish={said}); the result is on branch {record.branch}"
-            )
         self.display.close()
 
     def _commit_id(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
@@ -198,8 +199,8 @@ def tell_run(record: RunRecord, record_file: Path, head: str, server_hint: str =
     if record.published:
         p = record.published
         print(f"published {p['model']} version {p['version']}, alias {p['alias']}", file=out)
-    elif record.state == "succeeded":
-        print("published nothing, as the config wants it (publish=false)", file=out)
+    elif record.state == "succeeded" and "publish" in record.config:
+        print(f"published nothing (publish={json.dumps(record.config['publish'])})", file=out)
     print(f"run       {record.id}  ({record.state}, {record.seconds:.1f} s)", file=out)
     moved = f", main at {record.published['commit'][:12]}" if record.published else ""
     print(f"lake      branch {record.branch} at {head[:12]}{moved}", file=out)
