@@ -18,6 +18,7 @@ from headrace.errors import (
     MergeConflict,
     NoChanges,
     RefNotFound,
+    UncommittedChanges,
     Unsupported,
 )
 
@@ -81,12 +82,16 @@ class LakeFSCommits(LakeFSRefs):
             )
         except NoChanges:
             raise NoChanges(f"{dest!r} already contains all of {source!r}") from None
+        except UncommittedChanges:
+            raise self._staged_changes(dest) from None
         except AlreadyExists:
             changes = self.diff(dest, source, mode="three_dot")
             raise MergeConflict(source, dest, [c.path for c in changes if c.kind == "conflict"]) from None
         except (RefNotFound, InvalidName):
             if self._branch_commit(dest) is None:
                 raise self._no_branch(dest) from None
+            if source == dest:  # which a server may call invalid instead
+                raise NoChanges(f"{dest!r} already contains all of itself") from None
             raise self._no_ref(source) from None
         return commit_from(made) if "parents" in made else self._head(made["reference"])
 
@@ -119,6 +124,8 @@ class LakeFSCommits(LakeFSRefs):
             )
         except NoChanges:
             raise NoChanges(f"{branch!r} holds nothing any more of what {undone.id[:12]} changed") from None
+        except UncommittedChanges:
+            raise self._staged_changes(branch) from None
         except AlreadyExists:
             paths = self._kept_since(undone.parents[parent - 1], undone.id, branch)
             raise MergeConflict(f"the revert of {undone.id[:12]}", branch, paths) from None
@@ -134,6 +141,12 @@ class LakeFSCommits(LakeFSRefs):
         what = f"look for the commit on branch {branch!r} whose answer was lost"
         recent = self._connection.call(what, "refs.log_commits", branch, amount=RECENT)["results"]
         return next((c for c in recent if (c.get("metadata") or {}).get(REQUEST) == request), None)
+
+    def _staged_changes(self, branch: str) -> UncommittedChanges:
+        what = f"see what is staged on branch {branch!r}"
+        found = self._connection.call(what, "branches.diff_branch", branch, amount=3)["results"]
+        paths = ", ".join(item["path"] for item in found)
+        return UncommittedChanges(f"branch {branch!r} has staged changes ({paths}): commit or reset it first")
 
     def _kept_since(self, before: str, undone: str, branch: str) -> set[str]:
         """Return what a commit changed and what was changed again after it, and not back."""

@@ -82,7 +82,9 @@ class LakeFSRefs(LakeFSReader):
         wanted = list(branches)
         if any(branch.name == MAIN for branch in wanted):
             raise ProtectedRef(f"{MAIN} is the default branch and cannot be deleted; name another one")
-        gone = [branch.name for branch in wanted if self._branch_commit(branch.name) == branch.commit]
+        # By name, and each once, however often it was given.
+        given = sorted({(branch.name, branch.commit) for branch in wanted})
+        gone = [name for name, commit in given if self._branch_commit(name) == commit]
         if not dry_run:
             for name in gone:
                 self.delete_branch(name)

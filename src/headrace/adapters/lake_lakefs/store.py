@@ -162,7 +162,7 @@ class LakeFSStore(LakeFSCommits):
         def put(item: tuple[str, Path]) -> ObjectInfo:
             return self.put(branch, *item, consume=consume)
 
-        if files and self._branch_commit(branch) is None:
+        if self._branch_commit(branch) is None:
             raise self._no_branch(branch)
         return side_by_side(put, files.items())
 
@@ -186,7 +186,10 @@ class LakeFSStore(LakeFSCommits):
 
     def delete(self, branch: str, paths: Iterable[str]) -> None:
         wanted = iter([paths] if isinstance(paths, str) else paths)
-        while some := [*islice(wanted, PAGE)]:
+        some = [*islice(wanted, PAGE)]
+        if not some and self._branch_commit(branch) is None:
+            raise self._no_branch(branch)
+        while some:
             try:
                 answer = self._connection.call(
                     f"delete {some[0]!r} and {len(some) - 1} more on branch {branch!r}",
@@ -199,6 +202,7 @@ class LakeFSStore(LakeFSCommits):
             if problems := answer.get("errors"):
                 first = problems[0]
                 raise LakeError(f"delete {first.get('path')!r} on branch {branch!r}: {first.get('message')}")
+            some = [*islice(wanted, PAGE)]
 
     def reset(self, branch: str, prefix: str = "") -> None:
         body = {"type": "common_prefix", "path": prefix} if prefix else {"type": "reset"}
