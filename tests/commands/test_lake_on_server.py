@@ -46,7 +46,9 @@ def test_questions_have_the_same_answers(ask: Ask, server: StandInServer, projec
     server.create_repository("demo")
     (project / "in").mkdir()
     (project / "in" / "a.csv").write_text("size\n1\n")
-    assert ask("lake", "import", "in", "raw", "--message", "sizes", *LAKEFS).code == 0
+    imported = ask("lake", "import", "in", "raw", "--message", "sizes", *LAKEFS)
+    assert imported.code == 0
+    assert imported.lines[-1].endswith(" --lake lakefs")  # the command to type next is for this lake
     assert ask("lake", "log", "-n", "1", *LAKEFS).lines[0].endswith("Z  sizes")
     assert ask("lake", "diff", "main~1", MAIN, *LAKEFS).lines == ["+ raw/a.csv"]
     assert ask("lake", "show", MAIN, "raw/a.csv", "--json", *LAKEFS).json["bytes"] == 7

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from headrace.commands.words import Subparsers, count, span
+from headrace.core.secrets import redact_overrides
 
 if TYPE_CHECKING:
     from headrace.commands.screen import Answer
@@ -41,8 +43,16 @@ def run_lake(arguments: argparse.Namespace) -> int:
     project = open_project([*overrides, *arguments.override])
     module, _, name = arguments.answer.partition(".")
     verb: Verb = getattr(import_module(f"headrace.commands.{module}"), name)
-    verb(project, arguments).show(arguments.json)
+    verb(project, arguments).show(arguments.json, _options(arguments))
     return 0
+
+
+def _options(arguments: argparse.Namespace) -> str:
+    """Return the options that chose the lake, as they were typed, for commands to type next."""
+    words = ["--lake", arguments.lake] if arguments.lake else []
+    for override in redact_overrides(arguments.override):
+        words += ["-o", override]
+    return f" {shlex.join(words)}" if words else ""
 
 
 def _add(verbs: Subparsers, name: str, answer: str, summary: str) -> argparse.ArgumentParser:

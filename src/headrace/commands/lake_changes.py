@@ -24,7 +24,7 @@ def revert(project: Project, arguments: argparse.Namespace) -> Answer:
         yield f"by    {short(made.id)}  on {arguments.branch}: {told_counts(changes)}"
         yield from islice(change_lines(screen, changes), CHANGES_AT_MOST)
         if len(changes) > CHANGES_AT_MOST:
-            command = f"headrace lake show {short(made.id)} --json"
+            command = screen.command("show", short(made.id), "--json")
             yield f"… and {len(changes) - CHANGES_AT_MOST:,} more; type: {command}"
 
     data = {

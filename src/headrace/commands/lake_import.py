@@ -49,7 +49,7 @@ def _lines(screen: Screen, report: ImportReport) -> Iterator[str]:
     counts = f"{len(report.added):,} added, {len(report.changed):,} changed, {len(report.removed):,} removed"
     yield f"{counts}, {report.unchanged:,} unchanged ({size(report.bytes)} written)"
     yield f"main is at {short(report.commit)}; to undo that, type:"
-    yield f"headrace lake revert {short(report.commit)}"
+    yield screen.command("revert", short(report.commit))
 
 
 def _paths(screen: Screen, mark: str, paths: Sequence[str]) -> Iterator[str]:

@@ -43,10 +43,14 @@ def pin(project: Project, arguments: argparse.Namespace) -> Answer:
     name = pin_of(branch.name)
     known = [found for found in lake.tags(name) if found.name == name]
     commit = known[0].commit if known else lake.tag(name, branch.commit)
-    undo = f"headrace lake unpin {branch.name}"
-    said = "is pinned already" if known else f"is pinned; to undo that, type:\n{undo}"
     data = {"branch": branch.name, "tag": name, "commit": commit, "created": not known}
-    return _told(f"{branch.name} {said}", data)
+    if known:
+        return _told(f"{branch.name} is pinned already", data)
+
+    def lines(screen: Screen) -> list[str]:
+        return [f"{branch.name} is pinned; to undo that, type:", screen.command("unpin", branch.name)]
+
+    return Answer(data, lines)
 
 
 def unpin(project: Project, arguments: argparse.Namespace) -> Answer:

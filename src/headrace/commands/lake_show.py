@@ -39,7 +39,7 @@ def _show_commit(lake: LakeStore, ref: str) -> Answer:
         yield told_counts(changes)
         yield from islice(change_lines(screen, changes), CHANGES_AT_MOST)
         if len(changes) > CHANGES_AT_MOST:
-            command = f"headrace lake diff {short(commit.parents[0])} {short(commit.id)}"
+            command = screen.command("diff", short(commit.parents[0]), short(commit.id))
             yield f"… and {len(changes) - CHANGES_AT_MOST:,} more; type: {command}"
 
     return Answer(_commit_json(commit, changes), lines)
@@ -88,7 +88,8 @@ def _object(info: ObjectInfo, ref: str, folder: str) -> Answer:
             yield "metadata"
             yield from metadata_lines(screen, info.metadata)
         if folder:
-            yield f"\nobjects lie below that path too; for these, type:\nheadrace lake show {ref} {folder}"
+            yield "\nobjects lie below that path too; for these, type:"
+            yield screen.command("show", ref, folder)
 
     return Answer(_entry_json(info), lines)
 

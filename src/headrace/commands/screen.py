@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import textwrap
@@ -17,13 +18,21 @@ SHORT_ID = 12
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Where lines go: `width` is the terminal's, or None where nothing is cut (a pipe, a file)."""
+    """Where lines go: `width` is the terminal's, or None where nothing is cut (a pipe, a file).
+
+    `options` are those that a command to type next takes over.
+    """
 
     width: int | None
+    options: str = ""
 
     @classmethod
-    def of_stdout(cls) -> Screen:
-        return cls(shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+    def of_stdout(cls, options: str = "") -> Screen:
+        return cls(shutil.get_terminal_size().columns if sys.stdout.isatty() else None, options)
+
+    def command(self, *words: str) -> str:
+        """Return a command to type next, on the same lake."""
+        return f"headrace lake {shlex.join(words)}{self.options}"
 
     def fit(self, before: str, text: str, after: str = "") -> str:
         """Join the three, `text` cut at its end where the line is too long. The others stay whole."""
@@ -66,12 +75,12 @@ class Answer:
     data: Any
     lines: Callable[[Screen], Iterable[str]]
 
-    def show(self, as_json: bool) -> None:
+    def show(self, as_json: bool, options: str = "") -> None:
         """Print it to stdout."""
         if as_json:
             print(json.dumps(self.data, indent=1, ensure_ascii=False))
             return
-        for line in self.lines(Screen.of_stdout()):
+        for line in self.lines(Screen.of_stdout(options)):
             print(line)
 
 
