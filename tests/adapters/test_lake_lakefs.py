@@ -47,12 +47,13 @@ if LIVE in os.environ:
         def lake(self, tmp_path: Path) -> Iterator[LakeStore]:
             key, secret = (os.environ[name] for name in LIVE_KEYS)
             name = f"headrace-test-{uuid.uuid4().hex[:16]}"
+            place = os.environ.get("HEADRACE_TEST_LAKEFS_NAMESPACE")
             made = LakeFSStore(
                 repository=name,
                 endpoint=os.environ[LIVE],
                 access_key_id=key,
                 secret_access_key=secret,
-                storage_namespace=os.environ.get("HEADRACE_TEST_LAKEFS_NAMESPACE"),
+                storage_namespace=f"{place}/{name}" if place else None,  # none is taken twice
                 cache_dir=tmp_path / "cache",
             )
             assert made.init()

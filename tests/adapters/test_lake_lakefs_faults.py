@@ -341,7 +341,9 @@ class TestDownloads:
         assert lake.local_path(MAIN, "other.bin") == first
         assert count(server, "getObject") + count(server, "storage_get") == asked
 
-    def test_what_others_put_is_read_too(self, server: StandInServer, lake: LakeFSStore) -> None:
+    def test_what_others_put_is_read_too(
+        self, server: StandInServer, lake: LakeFSStore, tmp_path: Path
+    ) -> None:
         """An object without our sha256 is known by the lake's MD5, and checked against it."""
         import urllib3
 
@@ -354,10 +356,10 @@ class TestDownloads:
         found = lake.stat(MAIN, "foreign")
         assert found.digest == f"md5:{hashlib.md5(b'water', usedforsecurity=False).hexdigest()}"
         assert text_at(lake, MAIN, "foreign") == "water"
-        server.fail_next(Fault("corrupt", operation="getObject", times=9))
-        other = connect(server, lake._cache._objects / "elsewhere")
-        with pytest.raises(ObjectDamaged, match="md5"):
-            other.open(MAIN, "foreign")
+        server.fail_next(Fault("corrupt", operation="getObject"))
+        other = connect(server, tmp_path / "elsewhere")
+        assert text_at(other, MAIN, "foreign") == "water"
+        assert count(server, "getObject") == 3
 
 
 class TestErrors:

@@ -85,7 +85,9 @@ def test_bad_repository_names_are_refused(name: str) -> None:
         find(ENVIRON, repository=name)
 
 
-@pytest.mark.parametrize("endpoint", ["lake.example.com", "ftp://lake.example.com", "https://"])
+@pytest.mark.parametrize(
+    "endpoint", ["lake.example.com", "ftp://lake.example.com", "https://", "http://[::1", "http://x:99999"]
+)
 def test_an_endpoint_is_a_url(endpoint: str) -> None:
     """What is no URL is named as such."""
     with pytest.raises(ConfigError, match="is no URL"):
@@ -97,6 +99,10 @@ def test_keys_inside_the_url_are_refused_and_not_repeated() -> None:
     with pytest.raises(ConfigError) as caught:
         find(ENVIRON, endpoint=f"https://me:{SECRET}@lake.example.com")
     assert SECRET not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        find(ENVIRON, endpoint=f"me:{SECRET}@lake.example.com")
+    assert SECRET not in str(caught.value)
+    assert SECRET not in repr(LakeFSStore(endpoint=f"https://me:{SECRET}@lake.example.com"))
 
 
 def test_plain_http_to_another_machine_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from headrace.errors import (
     PreconditionFailed,
     ProtectedRef,
     RefNotFound,
+    RepositoryNotFound,
     UncommittedChanges,
     Unsupported,
 )
@@ -40,6 +42,14 @@ class Failure:
     wait_seconds: float | None = None  # the server's own wish
 
 
+class Failed(Exception):
+    """One request did not succeed; `failure` says what that means."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(str(failure.error))
+
+
 def read_message(body: object) -> str:
     """Return the message of an error's body; its first line where it is no JSON, such as a proxy's page."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
@@ -54,8 +64,10 @@ def judge(what: str, status: int, message: str, headers: Mapping[str, str] | Non
     """Turn a status and a message into a failure. `what` says what was tried: `commit to branch 'x'`."""
     said = message or f"status {status}"
     low = message.lower()
-    if status in (429, 503):
-        error: LakeError = LakeBusy(f"{what}: the server is throttling ({said}); try again later")
+    if "permission" in low:  # lakeFS says so with 401, and with 500 too
+        return Failure(AccessDenied(f"{what}: {_NOT_ALLOWED.format(said)}"), status=status)
+    if status in (423, 429, 503):
+        error: LakeError = LakeBusy(f"{what}: the server is busy or throttling ({said}); try again later")
         return Failure(error, again=True, status=status, wait_seconds=_retry_after(headers))
     if status == 500 and "locked" in low:
         return Failure(LakeBusy(f"{what}: {said}"), again=True, status=status)
@@ -65,36 +77,43 @@ def judge(what: str, status: int, message: str, headers: Mapping[str, str] | Non
     return Failure(_refusal(what, status, said, low), status=status)
 
 
-def judge_storage(what: str, status: int, message: str, headers: Mapping[str, str] | None = None) -> Failure:
-    """Turn the status of a signed URL into a failure. What the storage says is not repeated: it may sign."""
+def judge_storage(what: str, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Failure:
+    """Turn the status of a signed URL into a failure. Of what the storage says, only its code is repeated."""
+    match = _CODE.search(body)
+    code = match[1].decode() if match else f"status {status}"
     if status in (404, 410):
         return Failure(ObjectNotFound(f"{what}: the storage holds no such bytes any more"), status=status)
-    if status == 403:
+    if status == 403 or code in _EXPIRED:
         error: LakeError = LakeUnavailable(
-            f"{what}: the storage refuses the URLs that the server signs; check the clocks, or go through "
-            "the server: lake.presigned=false"
+            f"{what}: the storage refuses a URL that the server signed ({code}); check the clocks, or go "
+            "through the server: lake.presigned=false"
         )
-        return Failure(error, again=True, status=status)
-    if status == 429 or status >= 500:
-        error = LakeUnavailable(f"{what}: the storage failed with status {status}")
+        return Failure(error, again=True, status=403)
+    if status == 429 or status >= 500 or code == "RequestTimeout":
+        error = LakeUnavailable(f"{what}: the storage failed ({code})")
         return Failure(error, again=True, status=status, wait_seconds=_retry_after(headers))
-    return Failure(LakeError(f"{what}: the storage says {status}"), status=status)
+    return Failure(LakeError(f"{what}: the storage refuses ({code})"), status=status)
 
 
 def _refusal(what: str, status: int, said: str, low: str) -> LakeError:
     if status == 400:
         return _bad_request(what, said, low)
-    if status == 403 and ("default branch" in low or "protected" in low):
+    if status == 403 and any(word in low for word in ("default branch", "protected", "read-only")):
         return ProtectedRef(f"{what}: {said}")
+    if status == 410 and "delet" in low:
+        return RepositoryNotFound(f"{what}: {said}")
     if status == 412 and any(word in low for word in ("hook", "action", "aborted")):
         return HookRejected(f"{what}: a hook of the repository says no: {said}")
     kind, text = _KINDS.get(status, (LakeError, f"the server says {status}: {{}}"))
     return kind(f"{what}: {text.format(said)}")
 
 
+_CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
+_EXPIRED = ("ExpiredToken", "TokenRefreshRequired", "AuthenticationFailed")
+_NOT_ALLOWED = "these keys do not allow it ({}); ask for the right in lakeFS"
 _KINDS: Mapping[int, tuple[type[LakeError], str]] = {
     401: (AccessDenied, f"the server does not know these keys ({{}}); check {ACCESS_KEY} and {SECRET_KEY}"),
-    403: (AccessDenied, "these keys do not allow it ({}); ask for the right in lakeFS"),
+    403: (AccessDenied, _NOT_ALLOWED),
     404: (RefNotFound, "{}"),
     409: (AlreadyExists, "{}"),
     410: (ObjectNotFound, "the lake has collected its bytes ({})"),
@@ -115,7 +134,7 @@ def _bad_request(what: str, said: str, low: str) -> LakeError:
 
 def _retry_after(headers: Mapping[str, str] | None) -> float | None:
     try:
-        return float((headers or {}).get("Retry-After", ""))
+        return max(0.0, float((headers or {}).get("Retry-After", "")))
     except ValueError:
         return None
 

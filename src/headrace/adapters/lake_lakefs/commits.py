@@ -15,6 +15,7 @@ from headrace.errors import (
     AlreadyExists,
     InvalidName,
     LakeError,
+    LakeUnavailable,
     MergeConflict,
     NoChanges,
     RefNotFound,
@@ -52,7 +53,9 @@ class LakeFSCommits(LakeFSRefs):
         except NoChanges:
             raise NoChanges(f"nothing staged on {branch!r} differs from its last commit") from None
         except (RefNotFound, InvalidName):
-            raise self._no_branch(branch) from None
+            if self._branch_commit(branch) is None:
+                raise self._no_branch(branch) from None
+            raise  # such as an empty message
         return commit_from(made)
 
     def merge(
@@ -93,7 +96,13 @@ class LakeFSCommits(LakeFSRefs):
             if source == dest:  # which a server may call invalid instead
                 raise NoChanges(f"{dest!r} already contains all of itself") from None
             raise self._no_ref(source) from None
-        return commit_from(made) if "parents" in made else self._head(made["reference"])
+        if "parents" in made:
+            return commit_from(made)
+        try:
+            return self._head(made["reference"])
+        except LakeError as error:
+            done = f"the merge is made, as {made['reference']}, and cannot be read back"
+            raise LakeUnavailable(f"{done}: {error}") from error
 
     def revert(self, branch: str, ref: str, parent: int = 1) -> Commit:
         undone = self._head(ref)
@@ -103,25 +112,20 @@ class LakeFSCommits(LakeFSRefs):
                 f"relative to parent {parent}"
             )
         request = _request_id({})
-        overrides = {
-            "message": f"revert {undone.id[:12]}: {undone.message}",
-            "metadata": {REQUEST: request},
-        }
-        connection = self._connection
+        message = f"revert {undone.id[:12]}: {undone.message}"
+        overrides = {"message": message, "metadata": {REQUEST: request}}
+        model = self._connection.client.model
         fields = {
             "ref": undone.id,
             "parent_number": parent,
-            "commit_overrides": connection.model("CommitOverrides", overrides),
+            "commit_overrides": model("CommitOverrides", overrides),
         }
+        what = f"revert {undone.id[:12]} on branch {branch!r}"
+        body = ("RevertCreation", fields)
         find = partial(self._made_by, branch, request)
+        before = self._branch_commit(branch)
         try:
-            connection.call(
-                f"revert {undone.id[:12]} on branch {branch!r}",
-                "branches.revert_branch",
-                branch,
-                body=("RevertCreation", fields),
-                done=find,
-            )
+            self._connection.call(what, "branches.revert_branch", branch, body=body, done=find)
         except NoChanges:
             raise NoChanges(f"{branch!r} holds nothing any more of what {undone.id[:12]} changed") from None
         except UncommittedChanges:
@@ -131,15 +135,19 @@ class LakeFSCommits(LakeFSRefs):
             raise MergeConflict(f"the revert of {undone.id[:12]}", branch, paths) from None
         except RefNotFound:
             raise self._no_branch(branch) from None
-        made = find()
-        if made is None:
-            raise LakeError(f"revert {undone.id[:12]} on branch {branch!r}: the commit is not in its history")
-        return commit_from(made)
+        if made := find():
+            return commit_from(made)
+        head = self._head(f"{branch}@")  # a server that knows no `commit_overrides` yet
+        if head.parents[:1] != (before,):
+            raise LakeError(f"{what}: the revert is made, and other commits with it; see the branch's log")
+        return head
 
     def _made_by(self, branch: str, request: str) -> dict[str, Any] | None:
         """Find the commit of a request whose answer was lost."""
         what = f"look for the commit on branch {branch!r} whose answer was lost"
-        recent = self._connection.call(what, "refs.log_commits", branch, amount=RECENT)["results"]
+        recent = self._connection.call(what, "refs.log_commits", branch, amount=RECENT, first_parent=True)[
+            "results"
+        ]
         return next((c for c in recent if (c.get("metadata") or {}).get(REQUEST) == request), None)
 
     def _staged_changes(self, branch: str) -> UncommittedChanges:

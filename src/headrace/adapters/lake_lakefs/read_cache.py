@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 READ_ONLY = 0o444
 SEALED_NS = 946_684_800_000_000_000  # 2000-01-01: a later change shows, however soon it comes
@@ -34,8 +34,7 @@ class ReadCache:
         self._users = root / "users"
         self._at_most = at_most_bytes
         self._gate = root / "sweep.lock"  # shared by those who take a file, alone for the one who sweeps
-        self._lock = threading.Lock()
-        self._held: set[str] = set()
+        self._processes: dict[int, _Process] = {}  # a fork inherits this one's, and has its own to write
         self._added = at_most_bytes  # so that the first file looks at what is there
 
     def path(self, digest: str) -> Path:
@@ -102,17 +101,21 @@ class ReadCache:
 
     @contextlib.contextmanager
     def _open_gate(self, mode: int) -> Iterator[None]:
-        with self._lock:
+        with self._process().lock:
             self._gate.parent.mkdir(parents=True, exist_ok=True)
-            with self._gate.open("ab") as gate:
+            with self._gate.open("a+b") as gate:
                 fcntl.flock(gate, mode)
                 yield
 
     def _hold(self, name: str) -> None:
         """Write down that this process uses an object, in a file that is locked for as long as it lives."""
-        if name not in self._held or (os.getpid(), self._users) not in _holders:
-            self._held.add(name)
+        held = self._process().held
+        if name not in held:
+            held.add(name)
             os.write(_holder(self._users), f"{name}\n".encode())
+
+    def _process(self) -> _Process:
+        return self._processes.setdefault(os.getpid(), _Process(threading.Lock(), set()))
 
     def _sweep(self) -> None:
         """Remove the least recently used files that nobody holds until the rest fits the bound."""
@@ -121,7 +124,7 @@ class ReadCache:
             with os.scandir(shard) as files:
                 found += [(entry.stat().st_atime_ns, entry.stat().st_size, entry.path) for entry in files]
         total = sum(size for _, size, _ in found)
-        if total > self._at_most:
+        if total > self._at_most * SWEEP_TO:
             in_use = self._in_use()
             for _, size, path in sorted(found):
                 if total <= self._at_most * SWEEP_TO:
@@ -138,13 +141,20 @@ class ReadCache:
         """Return what living processes hold, this one too, and remove what dead ones left."""
         names: set[str] = set()
         for file in self._users.iterdir():
-            with contextlib.suppress(FileNotFoundError), file.open("rb") as user:
+            with contextlib.suppress(FileNotFoundError), file.open("r+b") as user:
                 try:
                     fcntl.flock(user, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     file.unlink(missing_ok=True)
                 except BlockingIOError:
                     names.update(user.read().decode().split())
         return names
+
+
+class _Process(NamedTuple):
+    """What one process has of a cache: a lock for its threads, and the names of what it was given."""
+
+    lock: threading.Lock
+    held: set[str]
 
 
 _holders: dict[tuple[int, Path], int] = {}

@@ -11,18 +11,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
 
-from headrace.adapters.lake_lakefs.connection import CONNECTIONS, Connection
+from headrace.adapters.lake_lakefs.client import CONNECTIONS
+from headrace.adapters.lake_lakefs.connection import Connection
 from headrace.adapters.lake_lakefs.download import Download
 from headrace.adapters.lake_lakefs.read_cache import ReadCache
 from headrace.adapters.lake_lakefs.settings import Settings
 from headrace.core.ports import Branch, Change, Commit, CommonPrefix, ObjectInfo
-from headrace.errors import InvalidName, ObjectNotFound, RefNotFound, did_you_mean
+from headrace.errors import InvalidName, ObjectDamaged, ObjectNotFound, RefNotFound, did_you_mean
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 PAGE = 1000  # the most that lakeFS gives at once
 SHA256 = "sha256"  # key of an object's user metadata
+PUT = "headrace-put"  # key of an object put `if_absent`: by it one's own is told from another's
 MORE = "headrace-metadata"  # key for what does not fit into a header as it is
 REQUEST = "headrace_request"  # key of a commit's metadata: by it a commit whose answer was lost is found
 NAMES_TO_SUGGEST_FROM = 100
@@ -61,6 +63,7 @@ class LakeFSReader:
 
     def stat(self, ref: str, path: str) -> ObjectInfo:
         if not path:
+            self.resolve(ref)
             raise ObjectNotFound(f"no object {path!r} at {ref!r}: a path is not empty")
         try:
             found = self._connection.call(f"look at {path!r} at {ref!r}", "objects.stat_object", ref, path)
@@ -125,11 +128,20 @@ class LakeFSReader:
         return did_you_mean(path, [item["path"] for item in found["results"]])
 
     def _fetch(self, ref: str, info: ObjectInfo) -> Path:
-        found = self._cache.find(info.digest, info.bytes)
+        # Some storages give every upload another ETag, some give the same to different bytes.
+        exact = not info.digest.startswith("etag:")
+        key = info.digest if exact else f"{info.digest}/{self._settings.repository}/{info.path}"
+        found = self._cache.find(key, info.bytes)
         if found is None:
             with self._cache.receive() as file:
-                Download(self._connection, ref, info, file).run()
-                found = self._cache.keep(file, info.digest)
+                try:
+                    Download(self._connection, ref, info, file).run()
+                except ObjectDamaged:
+                    now = self.stat(ref, info.path)
+                    if now == info:
+                        raise
+                    return self._fetch(ref, now)  # it was put anew meanwhile
+                found = self._cache.keep(file, key)
         return found
 
     def _pages(
@@ -171,6 +183,7 @@ def object_info(item: Mapping[str, Any]) -> ObjectInfo:
     """Read an object's stats. What others put is known by the checksum that the lake has."""
     stored = dict(item.get("metadata") or {})
     sha256 = stored.pop(SHA256, None)
+    stored.pop(PUT, None)
     if more := stored.pop(MORE, None):
         stored |= json.loads(more)
     checksum = str(item["checksum"]).strip('"')

@@ -84,10 +84,21 @@ class LakeFSRefs(LakeFSReader):
             raise ProtectedRef(f"{MAIN} is the default branch and cannot be deleted; name another one")
         # By name, and each once, however often it was given.
         given = sorted({(branch.name, branch.commit) for branch in wanted})
-        gone = [name for name, commit in given if self._branch_commit(name) == commit]
-        if not dry_run:
-            for name in gone:
-                self.delete_branch(name)
+        gone, refused = [], []
+        for name, commit in given:
+            if self._branch_commit(name) != commit:
+                continue
+            try:
+                if not dry_run:
+                    self.delete_branch(name)
+            except RefNotFound:
+                continue  # somebody else was quicker
+            except ProtectedRef as error:
+                refused.append(str(error))
+                continue
+            gone.append(name)
+        if refused:
+            raise ProtectedRef("\n  ".join([f"{len(gone)} branches are deleted, and not these:", *refused]))
         return GcReport(branches=tuple(gone), objects=0, bytes=0, digests=(), kept_by_server=KEPT_BY_SERVER)
 
     def _branch_commit(self, name: str) -> str | None:

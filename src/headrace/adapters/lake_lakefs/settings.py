@@ -130,10 +130,15 @@ def _check(found: Mapping[str, Any], ca_bundle: str | None, lakectl_file: Path) 
 
 
 def _api_url(endpoint: str, problems: list[Problem]) -> str:
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    shown = endpoint.rpartition("@")[2]  # before it may stand a password
+    try:
+        parts = urlsplit(endpoint)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
         problems.append(
-            Problem("lake.endpoint", f"{endpoint!r} is no URL", "type: lake.endpoint=https://<host>")
+            Problem("lake.endpoint", f"{shown!r} is no URL", "type: lake.endpoint=https://<host>")
         )
         return ""
     if parts.username or parts.password:

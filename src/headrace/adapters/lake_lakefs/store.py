@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from headrace.adapters.lake_lakefs.answers import judge
 from headrace.adapters.lake_lakefs.commits import LakeFSCommits
 from headrace.adapters.lake_lakefs.content import measure
 from headrace.adapters.lake_lakefs.read_cache import ReadCache
 from headrace.adapters.lake_lakefs.reading import (
     MORE,
     PAGE,
+    PUT,
     SHA256,
+    object_info,
     side_by_side,
 )
 from headrace.adapters.lake_lakefs.settings import find_settings
-from headrace.adapters.lake_lakefs.upload import Target, upload
+from headrace.adapters.lake_lakefs.upload import Target, Upload
 from headrace.core.lake_names import check_path, checked_metadata
 from headrace.core.ports import MAIN, ObjectInfo
+from headrace.core.secrets import redact_text
 from headrace.errors import (
     AlreadyExists,
     ConfigError,
     InvalidName,
-    LakeError,
     ObjectNotFound,
     PreconditionFailed,
     RefNotFound,
 )
 
-_HEADER_KEY = re.compile(r"[a-z0-9_-]+")
+_HEADER_KEY = re.compile(r"[a-z0-9-]+")  # proxies drop headers with underscores
 _HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
@@ -43,7 +47,8 @@ class LakeFSStore(LakeFSCommits):
     What is None is looked for in the environment (`LAKECTL_SERVER_ENDPOINT_URL`,
     `LAKECTL_CREDENTIALS_ACCESS_KEY_ID`, `LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY`,
     `HEADRACE_LAKE_REPOSITORY`), then in `~/.lakectl.yaml`, when the lake is first used; what is found
-    nowhere raises `ConfigError`. The server is asked nothing before that.
+    nowhere raises `ConfigError`. The server is asked nothing before that. Pickling takes along what was
+    given here, keys too, and nothing that was looked for.
 
     Args:
         repository: Its name on the server.
@@ -93,7 +98,8 @@ class LakeFSStore(LakeFSCommits):
         super().__init__(partial(find_settings, **self._given), cache)
 
     def __repr__(self) -> str:
-        return f"LakeFSStore(repository={self._given['repository']!r}, endpoint={self._given['endpoint']!r})"
+        endpoint = redact_text(str(self._given["endpoint"]))
+        return f"LakeFSStore(repository={self._given['repository']!r}, endpoint={endpoint!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, ({**self._given, **self._cached},)
@@ -135,21 +141,23 @@ class LakeFSStore(LakeFSCommits):
         given = checked_metadata(metadata)
         content = measure(src)
         info = ObjectInfo(path=path, digest=f"sha256:{content.sha256}", bytes=content.size, metadata=given)
+        # Another's object with the same bytes must not pass for one's own.
+        mark = {PUT: uuid.uuid4().hex} if if_absent else {}
         target = Target(
             branch=branch,
             path=path,
-            metadata={SHA256: content.sha256, **_as_headers(given)},
+            metadata={SHA256: content.sha256, **_as_headers(given), **mark},
             if_absent=if_absent,
-            done=lambda: True if self._found(branch, path) == info else None,
+            done=lambda: self._is_staged(branch, info, mark) or None,
         )
         try:
-            upload(self._connection, content, target)
+            Upload(self._connection, content, target).run()
         except (RefNotFound, InvalidName):
             if self._branch_commit(branch) is None:
                 raise self._no_branch(branch) from None
             raise
         except PreconditionFailed as error:
-            if not if_absent or self._found(branch, path) is None:
+            if not if_absent or self._stats(branch, path) is None:
                 raise
             raise AlreadyExists(
                 f"object {path!r} exists on branch {branch!r}: put it without if_absent"
@@ -185,24 +193,19 @@ class LakeFSStore(LakeFSCommits):
         )
 
     def delete(self, branch: str, paths: Iterable[str]) -> None:
-        wanted = iter([paths] if isinstance(paths, str) else paths)
-        some = [*islice(wanted, PAGE)]
-        if not some and self._branch_commit(branch) is None:
+        if self._branch_commit(branch) is None:  # the server takes an unknown branch for one without them
             raise self._no_branch(branch)
-        while some:
-            try:
-                answer = self._connection.call(
-                    f"delete {some[0]!r} and {len(some) - 1} more on branch {branch!r}",
-                    "objects.delete_objects",
-                    branch,
-                    body=("PathList", {"paths": some}),
-                )
-            except (RefNotFound, InvalidName):
-                raise self._no_branch(branch) from None
-            if problems := answer.get("errors"):
-                first = problems[0]
-                raise LakeError(f"delete {first.get('path')!r} on branch {branch!r}: {first.get('message')}")
-            some = [*islice(wanted, PAGE)]
+        wanted = iter([paths] if isinstance(paths, str) else paths)
+        while some := [*islice(wanted, PAGE)]:
+            answer = self._connection.call(
+                f"delete {some[0]!r} and {len(some) - 1} more on branch {branch!r}",
+                "objects.delete_objects",
+                branch,
+                body=("PathList", {"paths": some}),
+            )
+            for problem in answer.get("errors") or ():
+                what = f"delete {problem.get('path')!r} on branch {branch!r}"
+                raise judge(what, problem["status_code"], problem["message"]).error
 
     def reset(self, branch: str, prefix: str = "") -> None:
         body = {"type": "common_prefix", "path": prefix} if prefix else {"type": "reset"}
@@ -213,10 +216,19 @@ class LakeFSStore(LakeFSCommits):
         except (RefNotFound, InvalidName):
             raise self._no_branch(branch) from None
 
-    def _found(self, ref: str, path: str) -> ObjectInfo | None:
+    def _is_staged(self, branch: str, info: ObjectInfo, mark: Mapping[str, str]) -> bool:
+        """Tell whether an upload whose answer was lost has arrived."""
+        found = self._stats(branch, info.path)
+        if found is None:
+            return False
+        stored = found.get("metadata") or {}
+        return object_info(found) == info and stored.get(PUT) == mark.get(PUT)
+
+    def _stats(self, ref: str, path: str) -> dict[str, Any] | None:
+        what = f"look whether {path!r} is at {ref!r}"
         try:
-            return self.stat(ref, path)
-        except ObjectNotFound:
+            return dict(self._connection.call(what, "objects.stat_object", ref, path))
+        except (RefNotFound, ObjectNotFound):
             return None
 
 
@@ -226,7 +238,7 @@ def _rebuild(arguments: Mapping[str, Any]) -> LakeFSStore:
 
 def _as_headers(metadata: Mapping[str, str]) -> dict[str, str]:
     """Return metadata as headers carry it: what they would change goes along as JSON."""
-    if reserved := {SHA256, MORE} & metadata.keys():
+    if reserved := {SHA256, MORE, PUT} & metadata.keys():
         raise InvalidName(f"metadata {reserved.pop()!r} is headrace's own: choose another key")
     plain = {k: v for k, v in metadata.items() if _HEADER_KEY.fullmatch(k) and _HEADER_VALUE.fullmatch(v)}
     more = {key: value for key, value in metadata.items() if key not in plain}

@@ -186,12 +186,13 @@ def delete_objects(call: Call) -> Answer:
         raise Refusal(500, f"request size exceeded, max paths is set to {MAX_DELETED}")
     errors = []
     with repository.lock:
-        repository.branch(call.path["branch"])
         for path in paths:
             try:
                 check_path(path)
                 repository.remove(call.path["branch"], path)
             except Refusal as refusal:
+                if refusal.status == 404:  # lakeFS takes an unknown branch for one without the object
+                    continue
                 errors.append({"status_code": refusal.status, "message": refusal.message, "path": path})
     return json_answer({"errors": errors})
 

@@ -122,6 +122,25 @@ def _upload(call: Call) -> Upload:
 
 @route(
     "PUT",
+    MULTIPART + "/{uploadId}/parts/{partNumber}",
+    "uploadPart",
+    query={"path": str},
+    needs=("path",),
+    required={"physical_address": str},
+)
+def upload_part(call: Call) -> Answer:
+    """Sign a URL for one part anew."""
+    number = call.path["partNumber"]
+    if not (number.isdecimal() and 1 <= int(number) <= MAX_PARTS):
+        raise Refusal(400, f"part number can be between 1 and {MAX_PARTS}")
+    upload = _upload(call)
+    upload_id = call.path["uploadId"]
+    url, _ = call.lake.signer.url(call.base_url, "PUT", upload.body_id, upload_id, int(number))
+    return json_answer({"presigned_url": url})
+
+
+@route(
+    "PUT",
     MULTIPART + "/{uploadId}",
     "completePresignMultipartUpload",
     query={"path": str},
