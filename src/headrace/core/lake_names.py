@@ -8,6 +8,8 @@ from typing import Any
 
 from headrace.errors import InvalidName
 
+LONGEST_PATH_BYTES = 1024  # as object storages have it
+
 _BRANCH = re.compile(r"\w[-\w]*", re.ASCII)
 _TAG = re.compile(r"[^\s~^:?*\[\]\\@/{}\x00-\x1f\x7f-][^\s~^:?*\[\]\\@/{}\x00-\x1f\x7f]*")
 
@@ -32,9 +34,17 @@ def check_path(path: str) -> None:
     if not path or "\0" in path:
         raise InvalidName(f"object path {path!r} is empty or holds a NUL; try 'data/table.parquet'")
     try:
-        path.encode()
+        size = len(path.encode())
     except UnicodeEncodeError as error:
         raise InvalidName(f"object path {path!r} is not valid Unicode: rename the file") from error
+    if size > LONGEST_PATH_BYTES:
+        shown = f"{path[:60]}…"
+        raise InvalidName(f"object path {shown!r} has {size} bytes, above {LONGEST_PATH_BYTES}: shorten it")
+
+
+def check_message(message: str) -> None:
+    if not message.strip():
+        raise InvalidName("a commit wants a message: say what it is for")
 
 
 def checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:

@@ -78,7 +78,7 @@ class History:
 
     def view(self, ref: str) -> View:
         """Resolve a ref expression. A full commit id always means that commit, whatever is named so."""
-        base, steps, bare = parse_ref(ref)
+        base, steps, bare, committed = parse_ref(ref)
         with self._database.read() as connection:
             on_branch = False
             target = self._exact(connection, base)
@@ -91,6 +91,8 @@ class History:
                 raise RefNotFound(
                     f"no branch, tag or commit {base!r} in the lake: {did_you_mean(base, names)}"
                 )
+            if committed and not on_branch:
+                raise RefNotFound(f"{ref!r}: '@' stands after a branch only; type {base!r}")
             row = self.row(target)
             for kind, count in steps:
                 row = self._step(row, kind, count, ref)

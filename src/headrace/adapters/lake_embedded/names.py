@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from headrace.errors import RefNotFound
 
-_REF = re.compile(r"(?P<base>[^~^@]+)(?P<at>@?)(?P<steps>(?:[~^][0-9]*)*)")
+_REF = re.compile(r"(?P<base>[^~^@]+)(?:(?P<at>@)|(?P<steps>(?:[~^][0-9]*)*))")
 _STEP = re.compile(r"([~^])([0-9]*)")
 _HEX = re.compile(r"[0-9a-f]{1,64}")
 
@@ -19,6 +19,7 @@ class RefExpression(NamedTuple):
     base: str
     steps: tuple[tuple[str, int], ...]
     bare: bool
+    committed: bool  # `branch@`
 
 
 def parse_ref(ref: str) -> RefExpression:
@@ -27,8 +28,9 @@ def parse_ref(ref: str) -> RefExpression:
         raise RefNotFound(
             f"{ref!r} is no ref: type a branch, a tag or a commit id, each with any number of ~N and ^N"
         )
-    steps = tuple((kind, int(count or 1)) for kind, count in _STEP.findall(match["steps"]))
-    return RefExpression(match["base"], steps, bare=not match["at"] and not steps)
+    steps = tuple((kind, int(count or 1)) for kind, count in _STEP.findall(match["steps"] or ""))
+    committed = bool(match["at"])
+    return RefExpression(match["base"], steps, bare=not committed and not steps, committed=committed)
 
 
 def is_commit_prefix(text: str) -> bool:

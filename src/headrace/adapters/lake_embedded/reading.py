@@ -102,9 +102,14 @@ class EmbeddedReader:
                 found = self._two_dot(ours, theirs)
             else:
                 base = self._base_tree(ours, theirs)
-                found = trees.diff(self._nodes, base, theirs.row.tree)
                 merged = three_way(self._nodes, base, theirs.row.tree, ours.row.tree, None)
                 conflicts = set(merged.conflicts)
+                # What both sides did alike, a merge would not bring.
+                found = {
+                    path: (trees.lookup(self._nodes, ours.row.tree, path), after)
+                    for path, (_, after) in trees.diff(self._nodes, base, theirs.row.tree).items()
+                    if path in conflicts or path in merged.edits
+                }
         return [
             Change(path, "conflict" if path in conflicts else _kind(before, after))
             for path, (before, after) in found.items()

@@ -16,6 +16,7 @@ from headrace.adapters.lake_embedded.nodes import Entry
 from headrace.adapters.lake_embedded.reading import EmbeddedReader
 from headrace.core.lake_names import (
     check_branch_name,
+    check_message,
     check_path,
     check_tag_name,
     checked_metadata,
@@ -75,6 +76,7 @@ class EmbeddedLake(EmbeddedReader):
                 if exist_ok:
                     return existing
                 raise AlreadyExists(f"branch {name!r} exists, at {existing[:12]}: choose another name")
+            self._refuse_namesake("tag", name)
             connection.execute("INSERT INTO refs VALUES ('branch', ?, ?)", (name, commit))
         return commit
 
@@ -127,6 +129,7 @@ class EmbeddedLake(EmbeddedReader):
         metadata: Mapping[str, str] | None = None,
         allow_empty: bool = False,
     ) -> Commit:
+        check_message(message)
         stored = checked_metadata(metadata)
         synced = self._table.not_durable(branch)
         self._files.sync(synced)  # slow, so before the writer's slot is taken
@@ -195,6 +198,7 @@ class EmbeddedLake(EmbeddedReader):
             existing = self._history.target("tag", name)
             if existing is not None:
                 raise AlreadyExists(f"tag {name!r} exists, at {existing[:12]}: choose another name")
+            self._refuse_namesake("branch", name)
             connection.execute("INSERT INTO refs VALUES ('tag', ?, ?)", (name, commit))
         return commit
 
@@ -230,3 +234,8 @@ class EmbeddedLake(EmbeddedReader):
         commit = self._history.append(parents, tree, message, metadata)
         self._history.move(branch, commit.id)
         return commit
+
+    def _refuse_namesake(self, kind: str, name: str) -> None:
+        """A ref expression tells no branch from a tag, so no two share a name."""
+        if self._history.target(kind, name) is not None:
+            raise AlreadyExists(f"there is a {kind} {name!r}: choose another name")

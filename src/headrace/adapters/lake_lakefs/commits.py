@@ -9,7 +9,7 @@ from typing import Any
 
 from headrace.adapters.lake_lakefs.reading import REQUEST, commit_from
 from headrace.adapters.lake_lakefs.refs import LakeFSRefs
-from headrace.core.lake_names import checked_metadata
+from headrace.core.lake_names import check_message, checked_metadata
 from headrace.core.ports import Commit, MergeStrategy
 from headrace.errors import (
     AlreadyExists,
@@ -36,6 +36,7 @@ class LakeFSCommits(LakeFSRefs):
         metadata: Mapping[str, str] | None = None,
         allow_empty: bool = False,
     ) -> Commit:
+        check_message(message)
         request = _request_id(metadata)
         fields = {
             "message": message,

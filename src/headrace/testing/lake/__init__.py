@@ -12,6 +12,7 @@ another instance for the same lake.
 from __future__ import annotations
 
 from headrace.testing.lake.collecting import CollectionContract
+from headrace.testing.lake.corners import CornerContract
 from headrace.testing.lake.fixture import commit_files, paths_at, text_at
 from headrace.testing.lake.listing import ListingContract
 from headrace.testing.lake.many import ManyContract, objects_at, write_files
@@ -39,5 +40,6 @@ class LakeContract(
     MergeContract,
     CollectionContract,
     SharingContract,
+    CornerContract,
 ):
     """All of it."""

@@ -9,7 +9,7 @@ from headrace.testing.lakefs.history import merge_base
 from headrace.testing.lakefs.refs import resolve_commit
 from headrace.testing.lakefs.refusal import Refusal, conflict, dirty_branch, no_changes
 from headrace.testing.lakefs.repository import Repository
-from headrace.testing.lakefs.trees import MergeConflictFound, merge
+from headrace.testing.lakefs.trees import MergeConflictFound, changed, merge
 
 STRATEGIES = {"": "default", "dest-wins": "dest-wins", "source-wins": "source-wins"}
 STRATEGY_KEY = ".lakefs.merge.strategy"
@@ -92,6 +92,8 @@ def revert(
         tree = merge(head.tree, source, target.tree, "")
     except MergeConflictFound as found:
         raise conflict(f"update branch {branch_name}: conflict found") from found
+    if not allow_empty and next(changed(head.tree, tree), None) is None:
+        raise no_changes(f"update branch {branch_name}")
     commit = repository.add_commit((head.id,), tree, message or f"Revert {ref}", metadata or {}, committer)
     branch.commit = commit.id
     branch.staging = {}

@@ -1,4 +1,4 @@
-"""Ref expressions: a branch, tag, commit id or unique prefix of one, then any of `~N`, `^N`, `@`, `$`."""
+"""Ref expressions: a branch, tag, commit id or unique prefix, then any of `~N`, `^N`, or one of `@`, `$`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from headrace.testing.lakefs.refusal import Refusal, not_found
 if TYPE_CHECKING:
     from headrace.testing.lakefs.repository import Repository
 
-EXPRESSION = re.compile(r"([^~^@$\s]+)((?:[~^]\d*|[@$])*)")
+EXPRESSION = re.compile(r"([^~^@$\s]+)((?:[~^]\d*)*|[@$])")
 STEP = re.compile(r"([~^@$])(\d*)")
 HEX = re.compile(r"[0-9a-f]{1,64}")
 FULL_ID = 64

@@ -75,13 +75,13 @@ def merge(dest: Tree, source: Tree, base: Tree, strategy: str) -> Tree:
 
 def changed(left: Tree, right: Tree) -> Iterator[tuple[str, Entry | None, Entry | None]]:
     """Yield each path at which two trees differ, with what is left and right of it."""
-    for path, before in left.items():
-        after = right.get(path)
+    # Trees share the entries that stayed, so that identity settles all but a few.
+    for path in [path for path, entry in left.items() if right.get(path) is not entry]:
+        before, after = left[path], right.get(path)
         if not same(before, after):
             yield path, before, after
-    for path, after in right.items():
-        if path not in left:
-            yield path, None, after
+    for path in right.keys() - left.keys():
+        yield path, None, right[path]
 
 
 def _difference(path: str, before: Entry | None, after: Entry | None) -> Difference:
