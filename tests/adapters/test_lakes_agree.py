@@ -5,13 +5,12 @@ The lakeFS adapter runs against the stand-in. Where both differ on purpose, the 
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,15 +24,14 @@ from hypothesis.stateful import (
 )
 
 from headrace.adapters.lake_embedded import EmbeddedLake
-from headrace.core.ports import MAIN, Branch, Commit, LakeStore, MergeStrategy, ObjectInfo
+from headrace.core.ports import MAIN, Branch, MergeStrategy, ObjectInfo
 from headrace.errors import (
-    LakeError,
-    MergeConflict,
     RefNotFound,
     UncommittedChanges,
 )
 from headrace.testing.lakefs import StandInServer, find_spec
 from tests.lakefs_server import connect
+from tests.two_lakes import Ref, TwoLakes, plain
 
 T = TypeVar("T")
 
@@ -49,9 +47,6 @@ STRATEGIES: st.SearchStrategy[MergeStrategy | None] = st.sampled_from(
     [None, None, "source-wins", "dest-wins"]
 )
 
-Ref = tuple[str | int, str]
-"""A name, or the number of a commit, and what follows it. Numbers wrap around."""
-
 NUMBERS = st.integers(0, 11)
 COMMITS: st.SearchStrategy[Ref] = st.tuples(
     st.one_of(BRANCHES, TAGS, NUMBERS), st.sampled_from(["", "", "~1", "^1", "^2", "~2", "~1^2", "^0"])
@@ -66,7 +61,7 @@ MODES: st.SearchStrategy[Mode] = st.sampled_from(["two_dot", "three_dot"])
 names = count(1)
 
 
-class LakesMachine(RuleBasedStateMachine):
+class LakesMachine(TwoLakes, RuleBasedStateMachine):
     """Every rule does the same to both lakes; the invariant compares all that can be read."""
 
     def __init__(self, server: StandInServer) -> None:
@@ -315,7 +310,7 @@ class LakesMachine(RuleBasedStateMachine):
         # of one second that do not descend from each other may stand either way round.
         ours, theirs = self._run(lambda lake, own: lake.log(own(ref), limit, first_parent=True), set())
         if ours is not None:
-            assert list(map(self._told, ours)) == list(map(_plain, theirs))
+            assert list(map(self._told, ours)) == list(map(plain, theirs))
 
     @invariant()
     def everything_agrees(self) -> None:
@@ -343,7 +338,7 @@ class LakesMachine(RuleBasedStateMachine):
     def _same_history(self, branch: Branch) -> None:
         self.equal.add(branch.commit)
         ours, theirs = self.ours.log(branch.name), self.theirs.log(branch.name)
-        assert {commit.id: commit for commit in map(_plain, theirs)} == {
+        assert {commit.id: commit for commit in map(plain, theirs)} == {
             commit.id: commit for commit in map(self._told, ours)
         }
         assert len(ours) == len(theirs)
@@ -352,81 +347,10 @@ class LakesMachine(RuleBasedStateMachine):
             self.diff((other.name, "@"), (branch.name, "@"), "", "two_dot")
             self.diff((other.name, "@"), (branch.name, "@"), "", "three_dot")
 
-    # --- doing it twice -----------------------------------------------------------------------
-
-    def _run(
-        self, act: Callable[[LakeStore, Callable[[Ref], str]], T], either: set[type[LakeError]]
-    ) -> tuple[T | None, T | None]:
-        """Do the same on both lakes: both return, or both raise the same; None where they raise."""
-        outcomes: list[Any] = []
-        errors: list[LakeError | None] = []
-        for side, lake in enumerate((self.ours, self.theirs)):
-            try:
-                outcomes.append(act(lake, self._ref(side)))
-                errors.append(None)
-            except LakeError as error:
-                outcomes.append(None)
-                errors.append(error)
-        kinds = [type(error) for error in errors]
-        assert kinds[0] is kinds[1] or set(kinds) == either, [repr(found) for found in (*errors, *outcomes)]
-        if isinstance(errors[0], MergeConflict) and isinstance(errors[1], MergeConflict):
-            assert errors[0].paths == errors[1].paths
-        return outcomes[0], outcomes[1]
-
-    def _same(self, act: Callable[..., T]) -> T:
-        ours, theirs = self._run(act, set())
-        assert ours == theirs
-        return ours  # type: ignore[return-value]
-
-    def _same_commit(self, act: Callable[..., str]) -> None:
-        ours, theirs = self._run(act, set())
-        assert dict([*self.commits, (None, None)])[ours] == theirs
-
-    def _made(self, act: Callable[..., Commit], either: set[type[LakeError]] | None = None) -> None:
-        ours, theirs = self._run(act, either or set())
-        if ours is not None and theirs is not None:
-            self._pair(ours.id, theirs.id)
-            assert self._told(ours) == _plain(theirs)
-
-    def _pair(self, ours: str, theirs: str) -> None:
-        assert ours not in dict(self.commits)
-        assert theirs not in dict(self.commits).values()
-        self.commits.append((ours, theirs))
-
-    def _ref(self, side: int) -> Callable[[Ref], str]:
-        def own(ref: Ref) -> str:
-            base, steps = ref
-            return f"{self.commits[base % len(self.commits)][side] if isinstance(base, int) else base}{steps}"
-
-        return own
-
-    def _told(self, commit: Commit) -> Commit:
-        """Say a commit of the embedded lake in the ids of the server."""
-        known = dict(self.commits)
-        short = {ours[:12]: theirs[:12] for ours, theirs in self.commits}
-        message = re.sub(r"\b[0-9a-f]{12}\b", lambda found: short.get(found[0], found[0]), commit.message)
-        return _plain(
-            Commit(
-                id=known[commit.id],
-                parents=tuple(known[parent] for parent in commit.parents),
-                message=message,
-                metadata=commit.metadata,
-                time=commit.time,
-            )
-        )
-
 
 def _committed(ref: Ref) -> Ref:
     """Leave out what is staged: a server sees it on the right of two dots only, the embedded lake on both."""
     return (ref[0], "@") if ref[0] in ("work", "side", MAIN) and not ref[1] else ref
-
-
-def _plain(commit: Commit) -> Commit:
-    """Leave out when a commit was made, and what a lake says of its own first one."""
-    message = commit.message if commit.parents else ""
-    return Commit(
-        id=commit.id, parents=commit.parents, message=message, metadata=dict(commit.metadata), time=0.0
-    )
 
 
 @pytest.fixture(scope="module")
