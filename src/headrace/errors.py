@@ -79,6 +79,10 @@ class RunInterrupted(HeadraceError):
     exit_code = 130
 
 
+class PrefectUnreachable(HeadraceError):
+    """Prefect's API does not answer."""
+
+
 class LakeError(HeadraceError):
     """Something the lake refuses or cannot do."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from headrace.adapters.cache_files import FileStageCache
 from headrace.adapters.runtime_prefect import PrefectRuntime
 from headrace.adapters.server_prefect import LocalServer
+from headrace.errors import PrefectUnreachable
 from headrace.testing.runtime import PARAMETERS, Flaky, RuntimeContract, make_task, run
 
 pytestmark = pytest.mark.server
@@ -204,3 +206,15 @@ def test_an_active_flow_run_is_joined(api_url: str, runtime: PrefectRuntime) -> 
         deployed()
     assert len(set(seen)) == 1
     assert len(seen) == 3
+
+
+def test_an_api_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    """A dead server is one error with its URL, and nothing of the body has run."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+    ran: list[str] = []
+    with pytest.raises(PrefectUnreachable, match="runtime=inline") as caught:
+        PrefectRuntime(lambda: url, tmp_path).run("dead", lambda: ran.append("body"), {}, "")
+    assert url in str(caught.value)
+    assert ran == []

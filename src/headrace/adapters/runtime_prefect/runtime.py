@@ -11,7 +11,8 @@ import inspect
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
 from pathlib import Path
@@ -21,13 +22,34 @@ from uuid import UUID
 from headrace.adapters.runtime_prefect.settings import import_prefect, quiet_logging, shell_settings
 from headrace.adapters.runtime_prefect.task import Finished, Outcome, Submitted, build_task
 from headrace.core.ports import StageFuture, StageTask
+from headrace.core.secrets import redact_text
+from headrace.errors import PrefectUnreachable
 
 if TYPE_CHECKING:
     from prefect import Flow
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 FLOW_NAME = "headrace"
+
+
+@contextmanager
+def _telling_of_the_server(url: str, outcome: Outcome[Any]) -> Iterator[None]:
+    """Say which API did not answer. A run that has its result by then keeps it."""
+    import httpx
+
+    try:
+        yield
+    except httpx.TransportError as error:
+        if outcome.ran and outcome.error is None:
+            log.warning("Prefect's API at %s is gone, so it does not know how the run ended.", url)
+            return
+        raise PrefectUnreachable(
+            f"Prefect's API at {redact_text(url)} does not answer ({error}); is it up? To run without it, "
+            "type: runtime=inline"
+        ) from error
 
 
 class PrefectRuntime:
@@ -70,7 +92,8 @@ class PrefectRuntime:
         if FlowRunContext.get() is not None:
             return noted()
         outcome: Outcome[T] = Outcome(noted)
-        with shell_settings(self._api_url()), quiet_logging():
+        url = self._api_url()
+        with shell_settings(url), quiet_logging(), _telling_of_the_server(url, outcome):
             self._flow(name, outcome, parameters)(**parameters, return_state=True)
         return outcome.get()
 
