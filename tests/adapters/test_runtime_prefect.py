@@ -73,7 +73,7 @@ def task_runs(api_url: str, runtime: PrefectRuntime) -> dict[str, Any]:
 
     filters = FlowRunFilter.model_validate({"id": {"any_": [runtime.info()["flow_run_id"]]}})
     found = ask(api_url, "read_task_runs", flow_run_filter=filters)
-    return {one.name: one for one in found if one.state.is_final()}
+    return {one.name: one for one in found if one.state is not None and one.state.is_final()}
 
 
 def test_one_flow_run_with_its_name_parameters_and_tasks(api_url: str, runtime: PrefectRuntime) -> None:

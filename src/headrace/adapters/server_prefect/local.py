@@ -102,15 +102,16 @@ class LocalServer:
         """
         if configured := configured_api_url():
             return configured
-        for _ in range(2):
+        for _ in range(3):
+            before = self._started_pid
             self.begin()
             state = self._alive()
             if state is not None and (state["pid"] == self._ready_pid or self._wait(state)):
                 self._ready_pid = state["pid"]
                 return _api_url(state)
-            if state is None or state["pid"] == self._started_pid:
-                break
-            # Somebody else's start, or a server that was just being killed: one try of our own.
+            if self._started_pid != before or (state and state["pid"] == self._started_pid):
+                break  # a start of our own, and it ended
+            # Somebody else's start, or a server that was just being killed: another try.
         raise ServerError.not_ready("ended before it was ready", self.log)
 
     def ensure(self) -> str:
