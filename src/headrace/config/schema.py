@@ -52,6 +52,12 @@ class Root:
     headrace_dir: str = ".headrace"  # everything that headrace writes
     pipeline: str = MISSING
     source_ref: str = "main"  # lake ref that the run's branch starts from
+    stop_after: Optional[str] = None  # noqa: UP045  # run this stage and what it needs; publish nothing
+    only: Optional[str] = None  # noqa: UP045  # run this stage alone, on the inputs that it had in `run`
+    run: Optional[str] = None  # noqa: UP045  # id of a past run
+    force: list[str] = field(default_factory=list)  # stages that execute although their result is there
+    cache: bool = True  # false: every stage executes
+    against: Optional[str] = None  # noqa: UP045  # id of the run that reasons compare with; null: the newest
     stages: dict[str, StageNode] = field(default_factory=dict)
     publish: Optional[PublishNode] = None  # noqa: UP045  # null or false: leave the result on the run's branch
     dataset: dict[str, Any] = field(default_factory=dict)  # read by stages; `at`: the lake's state to read

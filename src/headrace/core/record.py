@@ -15,7 +15,11 @@ StageState = Literal["running", "ran", "cached", "failed", "skipped"]
 
 @dataclass(slots=True, kw_only=True)
 class StageRecord:
-    """One stage of one run. `outputs` is by artifact name, `inputs` holds digests by argument."""
+    """One stage of one run. `outputs` is by artifact name, `inputs` holds digests by argument.
+
+    `sources` says of each external input, by argument, what it is: `uri`, `bytes`, and `files` with a
+    digest by name where there are not too many.
+    """
 
     name: str
     state: StageState
@@ -26,6 +30,7 @@ class StageRecord:
     attempts: int = 0
     inputs: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, Artifact] = field(default_factory=dict)
+    sources: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -33,7 +38,10 @@ class StageRecord:
 
 @dataclass(slots=True, kw_only=True)
 class RunRecord:
-    """See the design for each field; `started` is ISO 8601 in UTC."""
+    """See the design for each field; `started` is ISO 8601 in UTC.
+
+    `machine` is what may change a result beside code and data: CPU, threads, operating system.
+    """
 
     id: str
     experiment: str
@@ -55,6 +63,7 @@ class RunRecord:
     prefect: dict[str, Any] = field(default_factory=dict)
     wandb: dict[str, Any] = field(default_factory=dict)
     sweep: dict[str, Any] | None = None
+    machine: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
     format: int = FORMAT
 
