@@ -117,7 +117,7 @@ def test_equal_data_at_another_commit_is_cached(aged: Aged) -> None:
     assert at_head.job.sources.commit == aged.commits[2]
     assert at_head.nothing_to_do
     plan = aged.prepare(f"dataset.at={aged.commits[1]}").plan
-    assert (plan["load"].state, plan["load"].reason) == (State.RUN, "input source changed")
+    assert (plan["load"].state, plan["load"].reason) == (State.RUN, "data/rows.csv changed (3 B, was 5 B)")
 
 
 def test_without_an_older_state_the_head_is_read(aged: Aged) -> None:

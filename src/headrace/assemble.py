@@ -14,6 +14,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from headrace.adapters.cache_files import FileStageCache
+from headrace.adapters.code_store import CodeStore
 from headrace.adapters.git_state import read_git_state
 from headrace.adapters.record_files import RunRecords
 from headrace.adapters.scratch_folders import ScratchFolders
@@ -21,14 +22,15 @@ from headrace.adapters.source_files import Sources
 from headrace.adapters.stat_cache import StatCache
 from headrace.config.build import build_node
 from headrace.config.load import Loaded, load_config
+from headrace.core.choice import choose
 from headrace.core.code import CodeIndex
 from headrace.core.key import Key, make_key
-from headrace.core.plan import Plan, StageResult, State, all_external, name_outputs, plan_run
+from headrace.core.plan import Plan, Planner, StageResult, State, all_external, name_outputs
 from headrace.core.ports import MAIN, Codec, LakeStore, Runtime, StageCache, Tracker
 from headrace.core.record import RunRecord
 from headrace.core.redactor import Redactor
 from headrace.core.secrets import redact_overrides
-from headrace.core.spec import StageSpec
+from headrace.core.spec import Experiment, StageSpec
 from headrace.core.time_travel import find_commit
 from headrace.errors import (
     ConfigError,
@@ -42,6 +44,7 @@ from headrace.errors import (
 )
 from headrace.execute import artifact_is_there
 from headrace.job import Job
+from headrace.past import look_back, read_run
 from headrace.project import build_lake
 from headrace.publish import find_version, read_registry
 
@@ -90,8 +93,8 @@ class Prepared:
         return self.job.lake.resolve(record.branch)
 
 
-def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
-    """Check a config, and plan its run. Writes nothing but what it remembers of files.
+def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str, dry: bool = False) -> Prepared:
+    """Check a config, and plan its run. Writes nothing but what it remembers of files; `dry` not even that.
 
     Raises `ConfigError`, and `StageFailed` where an external input is missing.
     """
@@ -106,19 +109,32 @@ def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
     source_commit = _resolve_source(lake, loaded.experiment.source_ref)
     sources = Sources(remembered.remember, lake, _resolve_at(lake, loaded, source_commit))
     records = RunRecords(root / "runs")
-    external = _digest_external(loaded, sources)
-    before = records.latest(loaded.experiment.name, loaded.experiment.pipeline)
+    options = loaded.options
+    past_run = read_run(records, "run", options.run) if options.run else None
+    chosen = choose(loaded.experiment, loaded.graph, options, past_run)
+    told = _describe_external(chosen.experiment, sources)
+    external = {uri: sources.digest(uri) for uri in told}
+    code = CodeStore(root / "cache" / "code")
+    planner = Planner(
+        make_key=partial(_make_key, index, loaded),
+        find_result=partial(_find_result, cache_files, lake),
+        remembers=lambda key: cache_files.get(key.value) is not None,
+        past=look_back(records, loaded.experiment, options.against, told, code, index.definitions),
+        forced=chosen.forced,
+    )
     shown = redact_overrides(overrides)
     command = shlex.join(["python", "-m", f"flows.{flow}", *shown])
     job = Job(
-        experiment=loaded.experiment,
-        graph=loaded.graph,
+        experiment=chosen.experiment,
+        graph=chosen.graph,
         signatures=loaded.signatures,
         source_commit=source_commit,
         external=external,
-        before={s.name: s.key_parts for s in before.stages if s.key_parts} if before else {},
-        make_key=partial(_make_key, index, loaded),
-        find_result=partial(_find_result, cache_files, lake),
+        sources_told=told,
+        given=chosen.given,
+        planner=planner,
+        is_partial=options.is_partial,
+        keep_code=partial(_keep_code, code, index),
         lake=lake,
         cache=cache_files,
         sources=sources,
@@ -134,8 +150,9 @@ def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str) -> Prepared:
         runtime=runtime.build,
         git_state=read_git_state,
     )
-    plan = plan_run(job.graph, external, job.make_key, job.find_result, job.before)
-    remembered.save()
+    plan = planner.plan_run(job.graph, external, job.given)
+    if not dry:
+        remembered.save()
     return Prepared(
         job=job,
         plan=plan,
@@ -181,15 +198,21 @@ def _redactor(loaded: Loaded) -> Redactor:
     return Redactor([*stages, (loaded.lake, public["lake"]), (loaded.tracker, public["tracker"])])
 
 
-def _digest_external(loaded: Loaded, sources: Sources) -> dict[str, str]:
-    digests: dict[str, str] = {}
-    for stage in loaded.experiment.stages:
+def _describe_external(experiment: Experiment, sources: Sources) -> dict[str, dict[str, Any]]:
+    """Say what each external input is, by URI. Raises `StageFailed` where one is missing."""
+    told: dict[str, dict[str, Any]] = {}
+    for stage in experiment.stages:
         for uri in all_external([stage]):
             try:
-                digests[uri] = sources.digest(uri)
+                told[uri] = sources.describe(uri)
             except StageError as error:
                 raise StageFailed(stage.name, error) from error
-    return digests
+    return told
+
+
+def _keep_code(code: CodeStore, index: CodeIndex, key: Key) -> None:
+    for module, digest in key.parts["code"].items():
+        code.put(digest, index.definitions(module))
 
 
 def _make_key(index: CodeIndex, loaded: Loaded, spec: StageSpec, inputs: Mapping[str, str]) -> Key:

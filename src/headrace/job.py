@@ -10,12 +10,13 @@ from typing import Any
 from headrace.adapters.record_files import RunRecords
 from headrace.adapters.scratch_folders import ScratchFolders
 from headrace.adapters.source_files import Sources
+from headrace.core.artifact import Artifact
 from headrace.core.graph import Graph
 from headrace.core.key import Key
-from headrace.core.plan import StageResult
+from headrace.core.plan import Planner
 from headrace.core.ports import Codec, LakeStore, Runtime, StageCache, Tracker
 from headrace.core.signature import Signature
-from headrace.core.spec import Experiment, StageSpec
+from headrace.core.spec import Experiment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +28,11 @@ class Job:
     signatures: Mapping[str, Signature]
     source_commit: str
     external: Mapping[str, str]  # digest by URI
-    before: Mapping[str, Mapping[str, Any]]  # key parts of the last comparable run by stage
-    make_key: Callable[[StageSpec, Mapping[str, str]], Key]
-    find_result: Callable[[StageSpec, Key], StageResult | None]
+    sources_told: Mapping[str, Mapping[str, Any]]  # what each external input is, by URI
+    given: Mapping[str, Artifact]  # artifacts by name that a past run made
+    planner: Planner
+    is_partial: bool  # some stages of the pipeline are left out, so nothing is published
+    keep_code: Callable[[Key], None]  # keeps what a key's code consists of, to tell later what changed in it
     lake: LakeStore
     cache: StageCache
     sources: Sources

@@ -12,7 +12,7 @@ from typing import Any
 
 from headrace.context import Display, StageContext
 from headrace.core.artifact import Artifact
-from headrace.core.plan import Plan, StagePlan, StageResult, State, input_digests, name_outputs, plan_stage
+from headrace.core.plan import Plan, StagePlan, StageResult, input_digests, name_outputs
 from headrace.core.ports import Runtime, StageFuture, StageTask, Tracker
 from headrace.core.record import RunRecord, StageRecord
 from headrace.core.spec import Experiment, StageSpec
@@ -40,7 +40,7 @@ class StageLoop:
         tracker: Tracker,
         display: Display,
     ) -> None:
-        self.made: dict[str, Artifact] = {}
+        self.made: dict[str, Artifact] = dict(job.given)
         self._job = job
         self._plan = plan
         self._record = record
@@ -101,16 +101,25 @@ class StageLoop:
 
     def _start(self, spec: StageSpec, alone: bool) -> StageFuture | None:
         """Start a stage and return its future, or None where its result is there already."""
-        entry = StageRecord(name=spec.name, state="running", inputs=self._digests(spec) or {})
+        told = self._job.sources_told
+        entry = StageRecord(
+            name=spec.name,
+            state="running",
+            inputs=self._digests(spec) or {},
+            sources={arg: dict(told[uri]) for arg, uri in spec.external_inputs().items()},
+        )
         self._record.stages.append(entry)
         plan = self._decide(spec, entry.inputs)
         assert plan.key is not None  # its inputs are known
         entry.reason, entry.key, entry.key_parts = plan.reason, plan.key.value, dict(plan.key.parts)
+        self._job.keep_code(plan.key)
         if plan.result is not None:
             self._finish(spec, plan.result)
             return None
         self._display.stage_started(spec.name, plan.reason)
-        if spec.cache:
+        if spec.name in self._job.planner.forced:
+            self._job.cache.forget(plan.key.value)
+        elif spec.cache:
             self._forget_if_stale(spec, plan)
         return self._runtime.submit(
             StageTask(
@@ -128,10 +137,7 @@ class StageLoop:
     def _decide(self, spec: StageSpec, inputs: dict[str, str]) -> StagePlan:
         """Return the plan of a stage now that its inputs are known."""
         plan = self._plan[spec.name]
-        if plan.state is not State.MAYBE:
-            return plan
-        key = self._job.make_key(spec, inputs)
-        return plan_stage(spec, key, self._job.find_result, self._job.before.get(spec.name))
+        return plan if plan.key is not None else self._job.planner.plan_stage(spec, inputs)
 
     def _forget_if_stale(self, spec: StageSpec, plan: StagePlan) -> None:
         """Drop a record whose objects are gone, which Prefect would take for a hit.
@@ -139,7 +145,8 @@ class StageLoop:
         A record that is good by now is another run's, made since the plan; it stays, and hits.
         """
         assert plan.key is not None
-        if self._job.cache.get(plan.key.value) is not None and self._job.find_result(spec, plan.key) is None:
+        planner = self._job.planner
+        if planner.remembers(plan.key) and planner.find_result(spec, plan.key) is None:
             self._job.cache.forget(plan.key.value)
 
     def _execute(self, spec: StageSpec, plan: StagePlan, entry: StageRecord) -> dict[str, Any]:
@@ -152,7 +159,8 @@ class StageLoop:
         context = StageContext(spec.name, job.experiment.seed, workdir, self._tracker, self._display)
         inputs = {arg: self.made[name] for arg, name in spec.artifact_inputs().items()}
         with job.cache.lock(key.value):
-            found = job.find_result(spec, key) if spec.cache else None
+            may_hit = spec.cache and spec.name not in job.planner.forced
+            found = job.planner.find_result(spec, key) if may_hit else None
             if found is not None:
                 return found.to_json()
             workdir.mkdir(parents=True, exist_ok=True)

@@ -44,11 +44,21 @@ class TestOpening:
         """The class has every method of the port."""
         assert isinstance(lake, LakeStore)
 
-    def test_construction_touches_nothing(self, lake: EmbeddedLake) -> None:
-        """The folder is made at the first use, not before."""
+    def test_reading_touches_nothing(self, lake: EmbeddedLake) -> None:
+        """The folder is made at the first write; until then a reader sees what a new lake holds."""
+        first = lake.resolve(MAIN)
+        assert list(lake.list(MAIN)) == []
+        assert [commit.id for commit in lake.log(MAIN)] == [first]
         assert not lake.root.exists()
-        lake.resolve(MAIN)
+        lake.put(MAIN, "x", b"1")
+        assert lake.commit(MAIN, "commit").parents == (first,)
         assert lake.root.exists()
+
+    def test_a_lake_that_another_made_is_seen(self, lake: EmbeddedLake) -> None:
+        """Who has looked at nothing sees the lake as soon as it is there."""
+        lake.resolve(MAIN)
+        head = commit_files(EmbeddedLake(lake.root), MAIN, {"x": "1"})
+        assert lake.resolve(MAIN) == head
 
     def test_reopened_lake_is_the_same(self, lake: EmbeddedLake) -> None:
         """Another instance sees commits and staging."""
@@ -69,7 +79,7 @@ class TestOpening:
 
     def test_newer_format_is_refused(self, lake: EmbeddedLake) -> None:
         """A lake of a later format is left alone, and the error says what to do."""
-        lake.resolve(MAIN)
+        lake.init()
         lake.close()
         connection = sqlite3.connect(lake.root / "lake.db")
         connection.execute("PRAGMA user_version=99")

@@ -209,7 +209,7 @@ class TestManyFiles:
     def test_a_busy_lake_consumes_nothing(self, lake: EmbeddedLake, tmp_path: Path) -> None:
         """Where no writer's slot comes free in time, the files are still there for the next try."""
         files = write_files(tmp_path, {"x": "1", "y": "2"})
-        lake.resolve(MAIN)
+        lake.init()
         holder = sqlite3.connect(lake.root / "lake.db", isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(LakeBusy):

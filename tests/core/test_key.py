@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from headrace.core.code import CodeIndex
-from headrace.core.key import Key, explain_difference, make_key
+from headrace.core.key import Key, make_key
+from headrace.core.reason import explain_difference, shorten
 from headrace.core.signature import find_signature
 from headrace.core.spec import StageSpec
 from headrace.errors import ConfigError
@@ -51,7 +52,7 @@ def key(spec: StageSpec = SPEC, inputs: Mapping[str, str] = INPUTS, seed: int = 
 
 def difference(now: Key, before: Key) -> str:
     assert now.value != before.value
-    return explain_difference(now.parts, before.parts)
+    return shorten(explain_difference(now.parts, before.parts))
 
 
 def test_the_same_stage_has_the_same_key() -> None:
@@ -60,7 +61,7 @@ def test_the_same_stage_has_the_same_key() -> None:
         SPEC, name="other", outputs={"model": "m2"}, inputs={"table": "t2"}, retries=3, timeout_seconds=9.0
     )
     assert key(other) == key()
-    assert explain_difference(key(other).parts, key().parts) == ""
+    assert explain_difference(key(other).parts, key().parts) == []
 
 
 def test_another_function_makes_another_key() -> None:
@@ -124,7 +125,7 @@ def test_the_version_of_a_package_counts() -> None:
     now = key().parts
     before = {**now, "packages": {**now["packages"], "python": "2.7", "numpy": "1.0"}}
     python = now["packages"]["python"]
-    wanted = f"packages.numpy 1.0 → nothing; packages.python 2.7 → {python}"
+    wanted = ["numpy 1.0 → nothing", f"python 2.7 → {python}"]
     assert explain_difference(now, before) == wanted
 
 

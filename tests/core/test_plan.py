@@ -10,14 +10,14 @@ from headrace.core.digest import digest_value
 from headrace.core.graph import build_graph
 from headrace.core.key import Key
 from headrace.core.plan import (
+    Past,
     Plan,
+    Planner,
     StageResult,
-    State,
     all_external,
     final_runs,
     input_digests,
     name_outputs,
-    plan_run,
 )
 from headrace.core.spec import StageSpec
 
@@ -69,9 +69,18 @@ def plan(
     stages: list[StageSpec] | None = None,
     external: Mapping[str, str] = EXTERNAL,
     before: Mapping[str, Any] | None = None,
+    remembers: bool = False,
+    forced: Mapping[str, str] | None = None,
+    seconds: Mapping[str, float] | None = None,
 ) -> Plan:
-    graph = build_graph(stages) if stages else GRAPH
-    return plan_run(graph, external, make_key, results.find, before or {})
+    planner = Planner(
+        make_key=make_key,
+        find_result=results.find,
+        remembers=lambda key: remembers,
+        past=Past(run="r0", parts=before or {}, seconds=seconds or {}),
+        forced=forced or {},
+    )
+    return planner.plan_run(build_graph(stages) if stages else GRAPH, external)
 
 
 def states(found: Plan) -> list[str]:
@@ -95,7 +104,6 @@ def test_everything_cached_leaves_nothing_to_run() -> None:
     assert found["fit"].reason == "made by r1"
     assert found["test"].result is not None
     assert found.nothing_to_run
-    assert found.count(State.CACHED) == 3
     assert final_runs(GRAPH, found) == ["r2"]
 
 
@@ -133,7 +141,25 @@ def test_a_result_that_is_gone_is_told_as_such() -> None:
     results = all_done()
     key = make_key(FIT, {"data": "sha256:table"})
     del results[key.value]
-    assert plan(results, before={"fit": key.parts})["fit"].reason == "its result is gone"
+    before = {"fit": key.parts}
+    assert plan(results, before=before, remembers=True)["fit"].reason == "cached object is gone"
+    assert plan(results, before=before)["fit"].reason == "its result is not cached any more"
+
+
+def test_a_forced_stage_runs_and_says_why() -> None:
+    """It runs although its result is there, and what follows may stay as it is."""
+    found = plan(all_done(), forced={"fit": "force=fit"})
+    assert states(found) == ["CACHED", "RUN", "MAYBE"]
+    assert found["fit"].reason == "force=fit"
+    found = plan(Results(), forced={"test": "force=test"})
+    assert (states(found), found["test"].key) == (["RUN", "MAYBE", "RUN"], None)
+
+
+def test_a_plan_says_how_long_stages_take() -> None:
+    """What they took lately; nothing for a cached one, and unknown where nobody has seen it."""
+    found = plan(all_done(), forced={"test": "force=test"}, seconds={"read": 3.0, "test": 2.5})
+    assert [stage.estimated_seconds for stage in found.stages] == [0.0, 0.0, 2.5]
+    assert plan(Results())["read"].estimated_seconds is None
 
 
 def test_a_stage_without_cache_runs_every_time() -> None:

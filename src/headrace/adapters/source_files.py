@@ -13,6 +13,7 @@ from headrace.core.ports import LakeReader, ObjectInfo
 from headrace.errors import LakeError, StageError, did_you_mean
 
 _KIND = "sha256"
+_LISTED_AT_MOST = 1000  # files of one source that a record names
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,26 @@ class Sources:
         links = tuple(_link(folder / info.path, file) for info, file in zip(objects, files, strict=True))
         return Source(_digest_objects(rest, objects), links, objects[0].path != rest)
 
+    def describe(self, uri: str) -> dict[str, Any]:
+        """Say what a source is: `uri`, `bytes`, and `files` (digest by name) where they are not too many."""
+        scheme, _, rest = uri.partition(":")
+        if scheme == "lake":
+            objects = self._lake_objects(rest)
+            size = sum(info.bytes for info in objects)
+            files = {info.path: info.digest for info in objects}
+        else:
+            paths = self._files(uri).paths
+            size = sum(path.stat().st_size for path in paths)
+            files = {path.as_posix(): self._digest_file(path) for path in paths}
+        return {"uri": uri, "bytes": size, "files": files if len(files) <= _LISTED_AT_MOST else None}
+
+    def _digest_file(self, path: Path) -> str:
+        return str(self._remember(_KIND, path, lambda: digest_file(path)))
+
     def _files(self, uri: str) -> Source:
         scheme, _, rest = uri.partition(":")
         files, is_many = _package_file(rest) if scheme == "package" else _disk_files(rest)
-        digests = [self._remember(_KIND, path, lambda path=path: digest_file(path)) for path in files]  # type: ignore[misc]
+        digests = [self._digest_file(path) for path in files]
         if not is_many:
             return Source(digests[0], tuple(files), False)
         listing = zip((path.name for path in files), digests, strict=True)

@@ -16,6 +16,7 @@ from yaml import YAMLError
 
 from headrace.config.folders import project_conf
 from headrace.config.schema import StageNode
+from headrace.core.choice import Options
 from headrace.errors import ConfigError
 
 CANNOT_COMPOSE = (HydraException, OmegaConfBaseException)
@@ -28,6 +29,8 @@ _AT = re.compile(r"\+{0,2}dataset\.at=(.+)")
 _ITEM = re.compile(r"""'[^']*'|"[^"]*"|(?:\$\{[^}]*\}|[^,])+""")
 # Hydra's own: lists, what is missing, and functions of its grammar.
 _NO_TEXT = re.compile(r"[\[{]|\?\?\?$|(choice|range|interval|glob|shuffle|sort|tag|str)\(")
+# What a command may ask beside its experiment, also of a config that does not name the key.
+OPTIONS = tuple(field.name for field in fields(Options))
 STAGE_KEYS = tuple(field.name for field in fields(StageNode))
 
 
@@ -73,18 +76,19 @@ def _compose(config_name: str, words: Sequence[str], leave_out: Sequence[str]) -
 
 
 def complete(overrides: Sequence[str]) -> list[str]:
-    """Let `stages.train.retries=2` work where the stage's YAML does not name the key.
+    """Let `stages.train.retries=2` and `force=train` work where the YAML does not name the key.
 
     And `schema=null` choose nothing, as the default does, for which Hydra wants `~schema`; and
     `dataset.at=~3` mean this text, which Hydra does not parse.
     """
 
-    def is_stage_key(override: str) -> bool:
-        parts = override.partition("=")[0].split(".")
-        return len(parts) == 3 and parts[0] == "stages" and parts[2] in STAGE_KEYS
+    def may_be_new(override: str) -> bool:
+        key = override.partition("=")[0]
+        parts = key.split(".")
+        return key in OPTIONS or (len(parts) == 3 and parts[0] == "stages" and parts[2] in STAGE_KEYS)
 
     return [
-        f"++{override}" if is_stage_key(override) else _NOTHING.get(override, _quote_at(override))
+        f"++{override}" if may_be_new(override) else _NOTHING.get(override, _quote_at(override))
         for override in overrides
     ]
 

@@ -13,6 +13,7 @@ from headrace.config.check_schema import check_schema
 from headrace.config.resolve import find_unread, public_config, resolve
 from headrace.config.schema import PublishNode, Root, RuntimeNode, StageNode
 from headrace.config.typed import typed_node, unknown_keys
+from headrace.core.choice import Options
 from headrace.core.code import CodeIndex
 from headrace.core.graph import Graph, build_graph
 from headrace.core.plan import all_external
@@ -29,6 +30,7 @@ class Loaded:
     experiment: Experiment
     graph: Graph
     signatures: Mapping[str, Signature]  # by stage
+    options: Options
     at: str | None  # the state of the lake that is read; None: the head of the experiment's source_ref
     headrace_dir: str
     lake: Mapping[str, Any]
@@ -57,6 +59,7 @@ def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
         # What has no value is told once, where it is written, and not again by what reads it.
         problems += [problem for problem in error.problems if MISSING not in problem.found]
     root = _load_root(data, problems)
+    options = _load_options(data, [stage.name for stage in stages], problems)
     if problems or graph is None:
         raise ConfigError(problems)
     experiment = Experiment(
@@ -72,6 +75,7 @@ def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
         experiment=experiment,
         graph=graph,
         signatures=signatures,
+        options=options,
         at=at,
         headrace_dir=root["headrace_dir"],
         lake=data["lake"],
@@ -213,6 +217,27 @@ def _load_root(data: Mapping[str, Any], problems: list[Problem]) -> dict[str, An
     if values["headrace_dir"] == "":  # `${headrace_dir}/lake` would be a folder at the root of the disk
         problems.append(Problem("headrace_dir", "is empty", "type: headrace_dir=.headrace"))
     return values
+
+
+def _load_options(data: Mapping[str, Any], stages: list[str], problems: list[Problem]) -> Options:
+    """Check what a command may ask beside its experiment."""
+    forced = data.get("force")
+    forced = [forced] if isinstance(forced, str) else forced or []
+    texts = {key: data.get(key) for key in ("stop_after", "only", "run", "against")}
+    for key, value in texts.items():
+        if value is not None and not isinstance(value, str):
+            problems.append(Problem(key, f"{value!r} is no name", f"type: {key}='\"<name>\"'"))
+            texts[key] = None
+    if not isinstance(forced, list) or not all(isinstance(name, str) for name in forced):
+        problems.append(Problem("force", f"{forced!r} names no stages", "type: 'force=[train]'"))
+        forced = []
+    cache = data.get("cache", True)
+    if not isinstance(cache, bool):
+        problems.append(Problem("cache", f"{cache!r} is neither true nor false", "type: cache=false"))
+        cache = True
+    options = Options(**texts, force=tuple(forced), cache=cache)
+    problems += options.problems(stages)
+    return options
 
 
 def _a(kind: type) -> str:

@@ -99,6 +99,11 @@ class CodeIndex:
             self._code[located.name] = self._read("code", located, source.read_code)
         return self._code[located.name]
 
+    def definitions(self, name: str) -> dict[str, str]:
+        """Return the digests of what a module defines, by name."""
+        located = self.locate(name)
+        return {} if located is None else dict(self.code(located).get("definitions", {}))
+
     def _read(self, kind: str, at: Located, read: Callable[[str, str, bool], Facts]) -> Facts:
         file = at.file
         if file is None:

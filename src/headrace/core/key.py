@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from headrace.core.code import CodeIndex
-from headrace.core.digest import KEY_FORMAT, CannotEncode, digest_value, encode
+from headrace.core.digest import KEY_FORMAT, CannotEncode, digest_value
 from headrace.core.signature import Signature
 from headrace.core.spec import StageSpec, find_targets
 from headrace.errors import ConfigError
@@ -84,31 +84,3 @@ def _named_code(value: Any) -> list[str]:
 
 def python_version() -> str:
     return ".".join(platform.python_version_tuple()[:2])
-
-
-def explain_difference(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
-    """Say in one line what differs between the parts of two keys, the first few things by name."""
-    changes: list[str] = []
-    for part in ("call", "params", "inputs", "code", "packages", "seed", "returns", "format"):
-        changes += _changes("" if part in ("code", "inputs") else part, before.get(part), now.get(part), part)
-    shown = "; ".join(changes[:3])
-    return shown + (f"; and {len(changes) - 3} more" if len(changes) > 3 else "")
-
-
-def _changes(path: str, before: Any, now: Any, part: str) -> Iterable[str]:
-    if encode(before) == encode(now):  # 1 == 1.0 to Python, and not to a key
-        return
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for name in sorted({*before, *now}):
-            yield from _changes(f"{path}.{name}" if path else name, before.get(name), now.get(name), part)
-    elif part == "code":
-        yield f"code of {path} changed"
-    elif part == "inputs":
-        yield f"input {path} changed"
-    else:
-        yield f"{path} {_short(before)} → {_short(now)}"
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 40 else text[:37] + "…"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from headrace.core.artifact import Artifact
 from headrace.core.graph import Graph
-from headrace.core.key import Key, explain_difference
+from headrace.core.key import Key
+from headrace.core.reason import Insight, explain_difference, shorten
 from headrace.core.spec import StageSpec
 
 
@@ -50,13 +51,35 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagePlan:
-    """`key` is None while an input is not known; `result` is there exactly when CACHED."""
+    """`key` is None while an input is not known; `result` is there exactly when CACHED.
+
+    `estimated_seconds` is what the stage took lately, 0 when CACHED, None where nobody knows.
+    """
 
     name: str
     state: State
-    reason: str
+    reasons: tuple[str, ...]
     key: Key | None = None
     result: StageResult | None = None
+    estimated_seconds: float | None = None
+
+    @property
+    def reason(self) -> str:
+        """The first few reasons in one line."""
+        return shorten(self.reasons)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What plans look back at: the run that reasons compare with, and how long stages took.
+
+    `parts` and `seconds` are by stage; `insight` says more of a difference, by stage.
+    """
+
+    run: str | None = None
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    insight: Callable[[StageSpec], Insight] = lambda spec: Insight()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +94,6 @@ class Plan:
     @property
     def nothing_to_run(self) -> bool:
         return all(stage.state is State.CACHED for stage in self.stages)
-
-    def count(self, *states: State) -> int:
-        return sum(stage.state in states for stage in self.stages)
 
     def to_markdown(self) -> str:
         """Return the plan as a Markdown table."""
@@ -103,46 +123,71 @@ def input_digests(
     return digests
 
 
-def plan_run(
-    graph: Graph,
-    external: Mapping[str, str],
-    make_key: MakeKey,
-    find_result: FindResult,
-    before: Mapping[str, Mapping[str, Any]],
-) -> Plan:
-    """Decide for every stage. `before` holds the key parts of the last comparable run by stage."""
-    made: dict[str, Artifact] = {}
-    plans: dict[str, StagePlan] = {}
-    for spec in graph.order:
-        digests = input_digests(spec, made, external)
-        if digests is None:
-            waits = [name for name in graph.upstream[spec.name] if plans[name].state is not State.CACHED]
-            plan = StagePlan(name=spec.name, state=State.MAYBE, reason=f"after {', '.join(waits)}")
-        else:
-            key = make_key(spec, digests)
-            plan = plan_stage(spec, key, find_result, before.get(spec.name))
-        plans[spec.name] = plan
-        if plan.result is not None:
-            made.update(name_outputs(spec, plan.result))
-    return Plan(tuple(plans.values()))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planner:
+    """Decides, with what it is given to look things up.
 
+    `forced` names the stages that execute although their result is there; `remembers` tells whether
+    the cache knows a key, whatever became of the objects.
+    """
 
-def plan_stage(
-    spec: StageSpec, key: Key, find_result: FindResult, before: Mapping[str, Any] | None
-) -> StagePlan:
-    """Decide for one stage whose inputs are known."""
-    if not spec.cache:
-        return StagePlan(name=spec.name, state=State.RUN, reason="cache is off", key=key)
-    result = find_result(spec, key)
-    if result is not None:
-        return StagePlan(
-            name=spec.name, state=State.CACHED, reason=f"made by {result.run}", key=key, result=result
-        )
-    if before is None:
-        reason = "never ran before"
-    else:
-        reason = explain_difference(key.parts, before) or "its result is gone"
-    return StagePlan(name=spec.name, state=State.RUN, reason=reason, key=key)
+    make_key: MakeKey
+    find_result: FindResult
+    remembers: Callable[[Key], bool]
+    past: Past
+    forced: Mapping[str, str] = field(default_factory=dict)  # stage: why
+
+    def plan_run(
+        self, graph: Graph, external: Mapping[str, str], given: Mapping[str, Artifact] | None = None
+    ) -> Plan:
+        """Decide for every stage. `given` holds artifacts by name that no stage of the graph makes."""
+        made = dict(given or {})
+        plans: dict[str, StagePlan] = {}
+        for spec in graph.order:
+            digests = input_digests(spec, made, external)
+            plan = self._wait(spec, graph, plans) if digests is None else self.plan_stage(spec, digests)
+            plans[spec.name] = plan
+            if plan.result is not None:
+                made.update(name_outputs(spec, plan.result))
+        return Plan(tuple(plans.values()))
+
+    def plan_stage(self, spec: StageSpec, inputs: Mapping[str, str]) -> StagePlan:
+        """Decide for one stage whose inputs are known, by argument."""
+        key = self.make_key(spec, inputs)
+        seconds = self.past.seconds.get(spec.name)
+        why = self.forced.get(spec.name) or ("" if spec.cache else "cache is off")
+        if not why:
+            result = self.find_result(spec, key)
+            if result is not None:
+                made_by = (f"made by {result.run}",)
+                return StagePlan(
+                    name=spec.name,
+                    state=State.CACHED,
+                    reasons=made_by,
+                    key=key,
+                    result=result,
+                    estimated_seconds=0.0,
+                )
+        reasons = (why,) if why else tuple(self._explain(spec, key))
+        return StagePlan(name=spec.name, state=State.RUN, reasons=reasons, key=key, estimated_seconds=seconds)
+
+    def _wait(self, spec: StageSpec, graph: Graph, plans: Mapping[str, StagePlan]) -> StagePlan:
+        """Plan a stage whose inputs are still to be made."""
+        seconds = self.past.seconds.get(spec.name)
+        if why := self.forced.get(spec.name) or ("" if spec.cache else "cache is off"):
+            return StagePlan(name=spec.name, state=State.RUN, reasons=(why,), estimated_seconds=seconds)
+        waits = [n for n in graph.upstream[spec.name] if n in plans and plans[n].state is not State.CACHED]
+        reasons = (f"after {', '.join(waits)}",)
+        return StagePlan(name=spec.name, state=State.MAYBE, reasons=reasons, estimated_seconds=seconds)
+
+    def _explain(self, spec: StageSpec, key: Key) -> list[str]:
+        before = self.past.parts.get(spec.name)
+        if before is None:
+            return ["never ran before"]
+        reasons = explain_difference(key.parts, before, self.past.insight(spec))
+        if reasons:
+            return reasons
+        return ["cached object is gone" if self.remembers(key) else "its result is not cached any more"]
 
 
 def name_outputs(spec: StageSpec, result: StageResult) -> dict[str, Artifact]:

@@ -45,7 +45,8 @@ class Database:
     transactions, and SQLite forbids a connection to outlive a fork, which is easy to keep for one.
 
     Args:
-        file: The database; created with its folder at the first transaction.
+        file: The database; created with its folder at the first transaction that writes. Until then
+            readers see one in memory that is as a new one would be.
         fill: Called once, in the transaction that creates the schema.
         busy_seconds: How long a writer waits for another one before `LakeBusy`.
     """
@@ -59,6 +60,7 @@ class Database:
         self.writing: bool | None = None  # None: no transaction is open
         self._synchronous = ""
         self._created = False
+        self._imagined = False  # what is open stands for a file that is not there yet
         # Python 3.13 warns about a connection that is collected before it is closed.
         weakref.finalize(self, _close_all, self._open)
         _ALIVE.add(self)
@@ -80,7 +82,7 @@ class Database:
         """Make the database where there is none; return whether this very call made it."""
         with self.lock:
             self._created = False
-            with self.read():
+            with self.write():
                 return self._created
 
     def close(self) -> None:
@@ -88,9 +90,12 @@ class Database:
         with self.lock:
             _close_all(self._open)
             self._synchronous = ""
+            self._imagined = False
 
     def begin(self, writes: bool, durable: bool) -> None:
-        connection = self._connect()
+        if self._imagined and (writes or self.file.exists()):
+            self.close()
+        connection = self._connect(writes)
         mode = "FULL" if durable else "NORMAL"
         if writes and mode != self._synchronous:  # SQLite ignores this pragma inside a transaction
             connection.execute(f"PRAGMA synchronous={mode}")
@@ -115,9 +120,11 @@ class Database:
     def connection(self) -> sqlite3.Connection:
         return self._open[0]
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, writes: bool) -> sqlite3.Connection:
         if self._open:
             return self._open[0]
+        if not writes and not self.file.exists():
+            return self._imagine()
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -132,6 +139,16 @@ class Database:
         except BaseException:
             connection.close()
             raise
+        self._open.append(connection)
+        return connection
+
+    def _imagine(self) -> sqlite3.Connection:
+        folder = self.file.parent
+        if folder.exists() and not folder.is_dir():
+            raise LakeUnavailable(f"the folder of the lake is none: {folder} is a file")
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._fill_in(connection)
+        self._imagined = True
         self._open.append(connection)
         return connection
 
@@ -151,17 +168,20 @@ class Database:
             if self._format(connection) != 0:
                 return
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                for statement in SCHEMA.split(";"):
-                    connection.execute(statement)
-                self._fill(connection)
-                connection.execute(f"PRAGMA user_version={FORMAT}")
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
+            self._fill_in(connection)
             self._created = True
+
+    def _fill_in(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in SCHEMA.split(";"):
+                connection.execute(statement)
+            self._fill(connection)
+            connection.execute(f"PRAGMA user_version={FORMAT}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
 
     def told(self, error: sqlite3.Error) -> LakeError:
         """Say an error of SQLite in the lake's words."""

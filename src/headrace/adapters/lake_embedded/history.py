@@ -210,8 +210,11 @@ def insert_commit(
     metadata: Mapping[str, str],
     when: float,
 ) -> Commit:
-    """Insert a commit under the sha256 of its canonical form."""
-    text = canonical([tree, list(parents), message, dict(metadata), when])
+    """Insert a commit under the sha256 of its canonical form.
+
+    The first one has the same id in every lake: a plan may name it before the lake is there.
+    """
+    text = canonical([tree, list(parents), message, dict(metadata), when if parents else 0.0])
     identity = hashlib.sha256(b"headrace commit 1\n" + text.encode()).hexdigest()
     connection.execute(
         "INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -64,7 +64,7 @@ class EmbeddedLake(EmbeddedReader):
         return EmbeddedLake, (self.root, self._busy_seconds)
 
     def init(self) -> bool:
-        """As the port says. Any other first call makes the lake as well."""
+        """As the port says. Any other first call that writes makes the lake as well."""
         return self._database.create()
 
     def create_branch(self, name: str, source: str, exist_ok: bool = False) -> str:

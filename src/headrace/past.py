@@ -1,0 +1,111 @@
+"""What plans look back at: the newest comparable run, and how long stages took lately."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from statistics import median
+from typing import Any
+
+from headrace.adapters.code_store import CodeStore
+from headrace.adapters.record_files import RunRecords
+from headrace.core.code_change import explain
+from headrace.core.plan import Past
+from headrace.core.reason import Insight
+from headrace.core.record import RunRecord, UnreadableRecord
+from headrace.core.spec import Experiment, StageSpec
+from headrace.errors import ConfigError
+
+RECENT = 5  # comparable runs whose seconds are asked
+LOOKED_AT = 30  # runs among which these are looked for
+
+Definitions = Callable[[str], Mapping[str, str]]
+"""Returns the digests of what a module defines, by name, as it is now."""
+
+
+def look_back(
+    records: RunRecords,
+    experiment: Experiment,
+    against: str | None,
+    told: Mapping[str, Mapping[str, Any]],
+    code: CodeStore,
+    definitions: Definitions,
+) -> Past:
+    """Find what a plan compares with. `told` says of each external URI what it is now.
+
+    Raises `ConfigError` where the run that `against` names cannot be read.
+    """
+    recent = list(islice(_comparable(records, experiment), RECENT))
+    before = read_run(records, "against", against) if against else next(iter(recent), None)
+    if before is None:
+        return Past()
+    stages = {stage.name: stage for stage in before.stages}
+
+    def changed_code(module: str, old: str, new: str) -> str:
+        known = code.get(old)
+        return explain(known, definitions(module)) if known is not None else ""
+
+    def insight(spec: StageSpec) -> Insight:
+        stage = stages.get(spec.name)
+        sources = {} if stage is None else stage.sources
+        said = {arg: tell_source(told[uri], sources.get(arg)) for arg, uri in spec.external_inputs().items()}
+        return Insight(code=changed_code, source=said)
+
+    return Past(
+        run=before.id,
+        parts={stage.name: stage.key_parts for stage in before.stages if stage.key_parts},
+        seconds=_seconds(recent),
+        insight=insight,
+    )
+
+
+def read_run(records: RunRecords, where: str, run_id: str) -> RunRecord:
+    """Read a run that the config names at `where`. Raises `ConfigError`."""
+    try:
+        return records.read(run_id)
+    except UnreadableRecord as error:
+        raise ConfigError.one(where, str(error), "see what there is: headrace runs") from error
+
+
+def tell_source(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> str:
+    """Say in what an external input differs from what it was."""
+    name = now["uri"].partition(":")[2]
+    size = _size(now["bytes"])
+    if before is None:
+        return f"{name} changed ({size})"
+    if before["uri"] != now["uri"]:
+        return f"source {before['uri']} → {now['uri']} ({size})"
+    old, new = before.get("files") or {}, now.get("files") or {}
+    if len(new) > 1 and old:
+        differ = sum(old.get(file) != digest for file, digest in new.items())
+        gone = len(old.keys() - new.keys())
+        more = f", {gone} gone" if gone else ""
+        return f"{name} changed ({size}, {differ} of {len(new)} files{more})"
+    was = _size(before["bytes"])
+    return f"{name} changed ({size}" + (f", was {was})" if was != size else ")")
+
+
+def _comparable(records: RunRecords, experiment: Experiment) -> Iterator[RunRecord]:
+    """Yield the newest runs of the same experiment and pipeline that got past a stage."""
+    for record in islice(records.newest_first(), LOOKED_AT):
+        same = (record.experiment, record.pipeline) == (experiment.name, experiment.pipeline)
+        if same and any(stage.key_parts for stage in record.stages):
+            yield record
+
+
+def _seconds(recent: list[RunRecord]) -> dict[str, float]:
+    took: dict[str, list[float]] = {}
+    for record in recent:
+        for stage in record.stages:
+            if stage.state == "ran":
+                took.setdefault(stage.name, []).append(stage.seconds)
+    return {name: median(seconds) for name, seconds in took.items()}
+
+
+def _size(number: int) -> str:
+    value = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:,.1f} TB"
