@@ -34,8 +34,9 @@ def run_job(job: Job, plan: Plan, display: Display) -> RunRecord:
 
 
 def new_run_id() -> str:
-    """Return an id that sorts by time and is unlikely to be drawn twice."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
+    """Return an id that sorts by time, to the millisecond, and is unlikely to be drawn twice."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03x}{uuid4().hex[:4]}"
 
 
 class Interrupts:

@@ -199,8 +199,8 @@ def tell_run(record: RunRecord, record_file: Path, head: str, server_hint: str =
     if record.published:
         p = record.published
         print(f"published {p['model']} version {p['version']}, alias {p['alias']}", file=out)
-    elif record.state == "succeeded" and "publish" in record.config:
-        print(f"published nothing (publish={json.dumps(record.config['publish'])})", file=out)
+    elif record.state == "succeeded" and (why := _why_unpublished(record)):
+        print(f"published nothing ({why})", file=out)
     print(f"run       {record.id}  ({record.state}, {record.seconds:.1f} s)", file=out)
     moved = f", main at {record.published['commit'][:12]}" if record.published else ""
     print(f"lake      branch {record.branch} at {head[:12]}{moved}", file=out)
@@ -218,6 +218,13 @@ def tell_run(record: RunRecord, record_file: Path, head: str, server_hint: str =
         print("\nfinished stages are kept; to resume, type:", file=out)
         print(record.resume, file=out)
     out.flush()
+
+
+def _why_unpublished(record: RunRecord) -> str:
+    for option in ("only", "stop_after"):
+        if record.config.get(option):
+            return f"{option}={record.config[option]}"
+    return f"publish={json.dumps(record.config['publish'])}" if "publish" in record.config else ""
 
 
 def near(path: Path) -> str:
