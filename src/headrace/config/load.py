@@ -50,7 +50,8 @@ def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
         problems += check_adapter(index, name, data.get(name))
     problems += check_schema("schema", data.get("schema"))
     at = _load_at(data, stages, problems)
-    publish = _load_publish(data, _written_at(cfg._get_node("publish")), stages, problems)
+    written = _written_at(cfg._get_node("publish", validate_access=False))
+    publish = _load_publish(data, written, stages, problems)
     runtime = _load_runtime(data, problems)
     graph: Graph | None = None
     try:
