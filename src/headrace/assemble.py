@@ -88,19 +88,46 @@ class Prepared:
             return None
         return GateRejected.by(check for check in verdict["checks"] if not check["passed"])
 
+    def own_parts(self, spec: StageSpec) -> dict[str, Any]:
+        """Return what a stage's key holds beside the digests of its inputs, also before these are known."""
+        return dict(self.job.planner.make_key(spec, {}).parts)
+
     def head(self, record: RunRecord) -> str:
         """Return the commit that a run's branch is at."""
         return self.job.lake.resolve(record.branch)
 
 
-def prepare(cfg: DictConfig, overrides: Sequence[str], flow: str, dry: bool = False) -> Prepared:
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one process may keep between several plans: facts about files and code, read once each."""
+
+    files: StatCache
+    index: CodeIndex
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> Memory:
+        files = StatCache(_root(cfg) / "cache" / "files.json")
+        return cls(files, CodeIndex(files.remember))
+
+
+def _root(cfg: DictConfig) -> Path:
+    return Path(str(cfg.get("headrace_dir") or ".headrace")).absolute()
+
+
+def prepare(
+    cfg: DictConfig,
+    overrides: Sequence[str],
+    flow: str,
+    dry: bool = False,
+    memory: Memory | None = None,
+) -> Prepared:
     """Check a config, and plan its run. Writes nothing but what it remembers of files; `dry` not even that.
 
     Raises `ConfigError`, and `StageFailed` where an external input is missing.
     """
-    root = Path(str(cfg.get("headrace_dir") or ".headrace")).absolute()
-    remembered = StatCache(root / "cache" / "files.json")
-    index = CodeIndex(remembered.remember)
+    root = _root(cfg)
+    memory = memory or Memory.of(cfg)
+    remembered, index = memory.files, memory.index
     loaded = load_config(cfg, index)
     cache_files = FileStageCache(root / "cache" / "stages")
     runtime = _Runtimes(root, loaded, cache_files)

@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -22,24 +23,41 @@ Task = Callable[[DictConfig, Sequence[str]], int]
 
 FAILED = 1
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 
 
-def shell(config_name: str, task: Task) -> None:
-    """Run a task on the config that the command line composes, and leave the process."""
-    signal.signal(signal.SIGTERM, _interrupt)
+def shell(config_name: str, task: Task, flow: str = "") -> None:
+    """Run a task on the config that the command line composes, and leave the process.
+
+    `flow` is the command's module where it is not called as its config is.
+    """
     words = sys.argv[1:]
-    try:
+
+    def compose_and_run() -> int:
         if any(word.startswith(("-", "hydra")) for word in words):
-            code = _run_by_hydra(config_name, task)
-        else:
-            code = task(compose(config_name, words), words)
+            return _run_by_hydra(config_name, task)
+        return task(compose(config_name, words), words)
+
+    run(
+        compose_and_run,
+        shlex.join(["python", "-m", f"flows.{flow or config_name}", *redact_overrides(words)]),
+    )
+
+
+def run(action: Callable[[], int | None], command: str = "") -> NoReturn:
+    """Do something and leave the process with its exit code; where it fails, say how to try again."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = action() or 0
     except HeadraceError as error:
         code = tell_error(error)
-        if code == FAILED:
-            command = shlex.join(["python", "-m", f"flows.{config_name}", *redact_overrides(words)])
+        if code == FAILED and command:
             print(f"\nto try again, type:\n{command}", file=sys.stderr)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = BROKEN_PIPE
     if code == INTERRUPTED:
         # A stage may still run in a thread, for which the interpreter would wait: the record is written,
         # and what the stage has not committed nobody sees.

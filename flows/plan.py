@@ -1,0 +1,62 @@
+"""Plan: what a run would do and why, without doing any of it.
+
+    python -m flows.plan +experiment=penguins model.C=3
+    python -m flows.plan -m +experiment=penguins model.C=0.1,1,10
+
+It writes nothing, starts nothing and imports no library of the stages. `--json` prints all of it as one
+document.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from omegaconf import DictConfig
+
+from headrace import entry, tell_plan
+from headrace.assemble import Memory, prepare
+from headrace.config.sweep import compose_jobs, split_sweep
+from headrace.sweep_plan import PlannedJob, plan_sweep
+
+
+def plan_run(cfg: DictConfig, overrides: Sequence[str], as_json: bool) -> None:
+    """Plan one run, and tell."""
+    tell_plan.tell(prepare(cfg, overrides, flow="train", dry=True), as_json)
+
+
+def plan_jobs(overrides: Sequence[str], as_json: bool) -> None:
+    """Plan a sweep as a whole, and tell."""
+    jobs: list[PlannedJob] = []
+    memory: Memory | None = None
+    for words, cfg in compose_jobs("train", split_sweep(overrides)):
+        memory = memory or Memory.of(cfg)
+        prepared = prepare(cfg, words, flow="train", dry=True, memory=memory)
+        jobs.append(
+            PlannedJob(
+                overrides=tuple(words),
+                graph=prepared.job.graph,
+                plan=prepared.plan,
+                parts={spec.name: prepared.own_parts(spec) for spec in prepared.job.graph.order},
+            )
+        )
+    tell_plan.tell_sweep(plan_sweep(jobs), overrides, as_json)
+
+
+def main() -> None:
+    """Plan from the shell; exit code 0 whatever the plan says, 2 for a wrong config."""
+    as_json = "--json" in sys.argv
+    sys.argv[1:] = [word for word in sys.argv[1:] if word != "--json"]
+    words = [word for word in sys.argv[1:] if word not in ("-m", "--multirun")]
+
+    def task(cfg: DictConfig, overrides: Sequence[str]) -> int:
+        plan_run(cfg, overrides, as_json)
+        return 0
+
+    if len(words) < len(sys.argv) - 1:
+        entry.run(lambda: plan_jobs(words, as_json))
+    entry.shell("train", task, flow="plan")
+
+
+if __name__ == "__main__":
+    main()

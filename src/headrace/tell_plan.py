@@ -1,0 +1,167 @@
+"""What a plan shows: for every stage what would become of it and why, and what it comes to."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from headrace.core.plan import Plan, StagePlan, State, final_runs
+from headrace.core.secrets import redact_overrides
+
+if TYPE_CHECKING:
+    from headrace.assemble import Prepared
+    from headrace.sweep_plan import SweepPlan
+
+REASONS_AT_MOST = 20  # of one stage on a screen; JSON has all
+UNCUT = 10_000  # columns of what is no terminal
+
+
+def tell(prepared: Prepared, as_json: bool) -> None:
+    """Print the plan of one run."""
+    if as_json:
+        print(json.dumps(_document(prepared), indent=1, ensure_ascii=False))
+        return
+    for line in _lines(prepared):
+        print(line)
+
+
+def tell_sweep(sweep: SweepPlan, overrides: Sequence[str], as_json: bool) -> None:
+    """Print the plan of a sweep."""
+    command = shlex.join(["python", "-m", "flows.train", "-m", *redact_overrides(overrides)])
+    if as_json:
+        stages = {
+            stage.name: {"distinct": stage.distinct, "cached": stage.cached, "execute": stage.execute}
+            for stage in sweep.stages
+        }
+        document = {
+            "jobs": sweep.jobs,
+            "stage_runs": sweep.stage_runs,
+            "distinct": sweep.distinct,
+            "cached": sweep.cached,
+            "execute": sweep.execute,
+            "shared": list(sweep.shared),
+            "estimated_seconds": sweep.estimated_seconds,
+            "stages": stages,
+            "command": command,
+        }
+        print(json.dumps(document, indent=1, ensure_ascii=False))
+        return
+    print(
+        f"{sweep.jobs} jobs, {sweep.stage_runs} stage runs: {sweep.distinct} distinct stages, "
+        f"{sweep.cached} cached already, {sweep.execute} execute"
+    )
+    width = max(len(stage.name) for stage in sweep.stages)
+    print(f"\n{'stage':<{width}}  distinct  cached  execute")
+    for stage in sweep.stages:
+        print(f"{stage.name:<{width}}  {stage.distinct:>8}  {stage.cached:>6}  {stage.execute:>7}")
+    if sweep.shared and sweep.jobs > 1:
+        print(f"\nshared by all {sweep.jobs} jobs: {', '.join(sweep.shared)}")
+    if sweep.execute and sweep.estimated_seconds is not None:
+        print(f"estimated: {_seconds(sweep.estimated_seconds)} with one worker")
+    print(f"\nto run it, type:\n{command}" if sweep.execute else "\nnothing would execute")
+
+
+def _lines(prepared: Prepared) -> Iterator[str]:
+    plan, job = prepared.plan, prepared.job
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNCUT
+    name = max([len(stage.name) for stage in plan.stages] + [5])
+    yield f"{'stage':<{name}}  plan    seconds  why"
+    for stage in plan.stages:
+        yield from _stage_lines(stage, name, width)
+    yield ""
+    yield _sum(plan)
+    if job.planner.past.run is not None:
+        yield f"compared with run {job.planner.past.run}"
+    yield from _unfollowed(plan)
+    yield from _outcome(prepared)
+
+
+def _stage_lines(stage: StagePlan, name: int, width: int) -> Iterator[str]:
+    known = stage.estimated_seconds
+    seconds = "-" if stage.state is State.CACHED else "?" if known is None else f"{known:.2f}"
+    head = f"{stage.name:<{name}}  {stage.state:<6}  {seconds:>7}  "
+    shown = list(stage.reasons[:REASONS_AT_MOST])
+    if more := len(stage.reasons) - len(shown):
+        shown.append(f"and {more} more")
+    room = width - len(head)
+    indent = " " * len(head)
+    if room < 30:  # a narrow terminal: what is said goes below the name
+        yield head.rstrip()
+        head = indent = "    "
+        room = max(width - len(indent), 20)
+    for reason in shown:
+        for line in textwrap.wrap(reason, room) or [""]:
+            yield f"{head}{line}"
+            head = indent
+
+
+def _sum(plan: Plan) -> str:
+    counts = {state: sum(stage.state is state for stage in plan.stages) for state in State}
+    said = f"{counts[State.CACHED]} cached, {counts[State.RUN]} run, {counts[State.MAYBE]} may run"
+    known = [stage.estimated_seconds for stage in plan.stages if stage.state is not State.CACHED]
+    total = sum(seconds for seconds in known if seconds is not None)
+    if not known:
+        return said
+    if None in known and not total:
+        return f"{said}; how long that takes is not known yet"
+    return f"{said}: {'at least ' if None in known else 'about '}{_seconds(total)}"
+
+
+def _unfollowed(plan: Plan) -> Iterator[str]:
+    """Name imports under computed names: what they reach is in no key."""
+    for stage in plan.stages:
+        for place in stage.key.unfollowed if stage.key else ():
+            yield (
+                f"warning: stage {stage.name}: the import at {place} cannot be followed; name its modules: "
+                f"stages.{stage.name}.depends_on=[<module>]"
+            )
+
+
+def _outcome(prepared: Prepared) -> Iterator[str]:
+    job = prepared.job
+    spec = job.experiment.publish
+    if prepared.nothing_to_do:
+        runs = ", ".join(final_runs(job.graph, prepared.plan))
+        yield f"nothing to do: made by run {runs}"
+        return
+    if spec is None:
+        yield "publishes nothing"
+    else:
+        gate = " if the gate passes" if spec.gate else ""
+        yield f"publishes {spec.model}, alias {spec.alias}{gate}"
+    yield f"\nto run it, type:\n{job.command}"
+
+
+def _document(prepared: Prepared) -> dict[str, Any]:
+    job, plan = prepared.job, prepared.plan
+    spec = job.experiment.publish
+    return {
+        "experiment": job.experiment.name,
+        "against": job.planner.past.run,
+        "nothing_to_do": prepared.nothing_to_do,
+        "publishes": None if spec is None else {"model": spec.model, "alias": spec.alias},
+        "command": job.command,
+        "stages": [
+            {
+                "name": stage.name,
+                "state": str(stage.state),
+                "reasons": list(stage.reasons),
+                "estimated_seconds": stage.estimated_seconds,
+                "key": None if stage.key is None else stage.key.value,
+                "made_by": None if stage.result is None else stage.result.run,
+                "unfollowed": list(stage.key.unfollowed) if stage.key else [],
+            }
+            for stage in plan.stages
+        ],
+    }
+
+
+def _seconds(value: float) -> str:
+    if value < 120:
+        return f"{value:.1f} s"
+    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
