@@ -7,8 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 
+from headrace.commands.diff import add_diff
 from headrace.commands.lake import add_lake
+from headrace.commands.runs import add_runs
 from headrace.commands.server import add_server
+from headrace.commands.show import add_show
 from headrace.errors import HeadraceError, RunInterrupted
 
 NOBODY_READS = 141  # what a shell sees of a program that SIGPIPE ends
@@ -18,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Answer one question and leave the process."""
     parser = argparse.ArgumentParser(prog="headrace", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    add_runs(commands)
+    add_show(commands)
+    add_diff(commands)
     add_lake(commands)
     add_server(commands)
     arguments = parser.parse_args(argv)

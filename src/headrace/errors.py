@@ -79,6 +79,16 @@ class RunInterrupted(HeadraceError):
     exit_code = 130
 
 
+class RunNotFound(HeadraceError):
+    """No run, or no stage of it, of that name is recorded here."""
+
+
+class WrongWord(HeadraceError):
+    """A word on the command line that means nothing; the message says what would."""
+
+    exit_code = 2
+
+
 class PrefectUnreachable(HeadraceError):
     """Prefect's API does not answer."""
 

@@ -1,12 +1,75 @@
-"""What changed between two states of a module, by the digests of what it defines."""
+"""What a module defines, each thing by a digest, and what changed between two states of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+import hashlib
+from collections.abc import Iterator, Mapping
+
+DIGITS = 12
+SHOWN = 6  # digits of a digest in a reason
+SHOWN_AT_MOST = 3
+REST = ""  # what is at module level and no function or class
+
+
+def read_definitions(tree: ast.Module) -> dict[str, str]:
+    """Return the digest of each function, class (without its methods) and method, and of the rest.
+
+    `tree` is without docstrings. A name that is defined twice has one digest for both.
+    """
+    parts: dict[str, list[str]] = {REST: []}
+    for name, node in _definitions(tree):
+        parts.setdefault(name, []).append(ast.dump(node))
+    return {name: _digest("".join(texts)) for name, texts in parts.items()}
 
 
 def explain(old: Mapping[str, str] | None, new: Mapping[str, str]) -> str:
     """Name what differs, such as `function fit, abc123 → def456`; '' where the old is not known."""
     if old is None:
         return ""
-    return ", ".join(name for name in sorted({*old, *new}) if old.get(name) != new.get(name))
+    changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    said = [_said(name, old.get(name), new.get(name)) for name in changed[:SHOWN_AT_MOST]]
+    more = len(changed) - SHOWN_AT_MOST
+    return "; ".join(said) + (f"; and {more} more" if more > 0 else "")
+
+
+def _said(name: str, old: str | None, new: str | None) -> str:
+    what = "module level" if name == REST else f"{_kind(name)} {name}"
+    if old is None:
+        return f"{what} added"
+    return f"{what} removed" if new is None else f"{what}, {old[:SHOWN]} → {new[:SHOWN]}"
+
+
+def _kind(name: str) -> str:
+    if "." in name:
+        return "method"
+    return "class" if name[:1].isupper() else "function"
+
+
+def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node
+        elif isinstance(node, ast.ClassDef):
+            yield from _class(node)
+        else:
+            yield REST, node
+
+
+def _class(node: ast.ClassDef) -> Iterator[tuple[str, ast.AST]]:
+    methods = [n for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    rest = [n for n in node.body if n not in methods]
+    bare = ast.ClassDef(
+        name=node.name,
+        bases=node.bases,
+        keywords=node.keywords,
+        body=rest,
+        decorator_list=node.decorator_list,
+    )
+    yield node.name, bare
+    for method in methods:
+        yield f"{node.name}.{method.name}", method
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]

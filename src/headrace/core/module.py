@@ -7,8 +7,10 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+from headrace.core.code_change import read_definitions
+
 Facts = dict[str, Any]  # JSON, so that it can be remembered between commands
-FORMAT = 2  # raise it when the shape or meaning of the facts changes
+FORMAT = 3  # raise it when the shape or meaning of the facts changes
 # Decorators that leave a signature as it is; one that is not here is imported and asked.
 CONSTRAINTS = "_parameter_constraints"  # in which a scikit-learn class lists what each param may be
 TRANSPARENT = frozenset(
@@ -19,6 +21,8 @@ TRANSPARENT = frozenset(
 def read_code(source: str, module: str, is_package: bool) -> Facts:
     """Return `digest` (of the normalised tree), `imports` (dotted names) and `dynamic` (line numbers).
 
+    `definitions` has a short digest for each function, class and method by name, and for the rest of the
+    module under ''.
     Comments, docstrings and formatting leave the digest as it is. `imports` holds lazy imports too,
     and not those under `if TYPE_CHECKING:`. `dynamic` lists imports whose name is computed.
     """
@@ -41,7 +45,12 @@ def read_code(source: str, module: str, is_package: bool) -> Facts:
         _drop_docstring(node)
     text = ast.dump(tree)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return {"digest": digest, "imports": list(imports), "dynamic": dynamic}
+    return {
+        "digest": digest,
+        "imports": list(imports),
+        "dynamic": dynamic,
+        "definitions": read_definitions(tree),
+    }
 
 
 def read_names(source: str, module: str, is_package: bool) -> Facts:

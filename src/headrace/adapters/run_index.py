@@ -1,0 +1,123 @@
+"""The few fields of every run record that a list needs, read from an index that the files outvote."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from headrace.core.record import RunRecord, UnreadableRecord, parse_record
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHead:
+    """One run in a list. `started` is ISO 8601 in UTC; `model` and `version` are what it published."""
+
+    id: str
+    experiment: str
+    pipeline: str
+    state: str
+    started: str
+    seconds: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    model: str | None = None
+    version: int | None = None
+    git_commit: str | None = None
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A record that is passed over, and why."""
+
+    id: str
+    why: str
+
+
+class RunIndex:
+    """Reads what changed since the index was written, and the rest from it.
+
+    An entry counts for as long as its file keeps size and modification time. Losing the index costs
+    time; two processes that write it at once leave either one's.
+    """
+
+    def __init__(self, runs: Path, file: Path) -> None:
+        self._runs = runs
+        self._file = file
+
+    def heads(self) -> tuple[list[RunHead], list[Unreadable]]:
+        """Return every run, newest first, and the records that cannot be read."""
+        known = self._load()
+        entries: dict[str, list[Any]] = {}
+        unreadable: list[Unreadable] = []
+        for run_id, path in self._files():
+            try:
+                found = os.stat(path)
+            except FileNotFoundError:
+                continue  # a run that has just begun
+            stamp = [found.st_mtime_ns, found.st_size]
+            entry = known.get(run_id)
+            if entry is not None and entry[:2] == stamp:
+                entries[run_id] = entry
+                continue
+            try:
+                head = _head(parse_record(json.loads(Path(path).read_bytes())))
+            except (OSError, ValueError, UnreadableRecord) as error:
+                unreadable.append(Unreadable(id=run_id, why=str(error)))
+                continue
+            entries[run_id] = [*stamp, head.to_json()]
+        if entries != known:
+            self._save(entries)
+        return [RunHead(**entry[2]) for _, entry in sorted(entries.items(), reverse=True)], unreadable
+
+    def _files(self) -> Sequence[tuple[str, str]]:
+        try:
+            with os.scandir(self._runs) as runs:
+                return [(run.name, f"{run.path}{os.sep}run.json") for run in runs if run.is_dir()]
+        except FileNotFoundError:
+            return []
+
+    def _load(self) -> dict[str, list[Any]]:
+        try:
+            loaded = json.loads(self._file.read_bytes())
+            entries = loaded["runs"] if loaded["format"] == FORMAT else {}
+            return dict(entries)
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _save(self, entries: Mapping[str, list[Any]]) -> None:
+        """Write the index; a folder that cannot be written to only costs time later."""
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=self._file.parent, prefix=".runs-")
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump({"format": FORMAT, "runs": entries}, file, separators=(",", ":"))
+            os.replace(temporary, self._file)
+        except OSError:
+            return
+
+
+def _head(record: RunRecord) -> RunHead:
+    published = record.published or {}
+    return RunHead(
+        id=record.id,
+        experiment=record.experiment,
+        pipeline=record.pipeline,
+        state=record.state,
+        started=record.started,
+        seconds=record.seconds,
+        metrics=record.metrics,
+        model=published.get("model"),
+        version=published.get("version"),
+        git_commit=record.git.get("commit"),
+        error=(record.error or "").partition("\n")[0] or None,
+    )

@@ -1,0 +1,64 @@
+"""Comparing two stored tables: rows by content, columns by name and type."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from headrace.core.artifact import Artifact
+from headrace.project import open_lake
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def compare_tables(left: Artifact, right: Artifact) -> dict[str, Any]:
+    """Read both tables from the project's lake and say what differs.
+
+    Tables of equal length are compared row by row, and rows that differ are changed. Of others, rows are
+    known by their content in the columns that both have: what only one has is added or removed.
+    """
+    tables = [_read(artifact) for artifact in (left, right)]
+    shared = [name for name in tables[0].columns if name in tables[1].columns]
+    hashes = [_hashes(table[shared]) for table in tables]
+    if len(hashes[0]) == len(hashes[1]):
+        changed = sum(before != now for before, now in zip(*hashes, strict=True))
+        added = removed = 0
+    else:
+        counts = [Counter(found) for found in hashes]
+        added, removed = (counts[1] - counts[0]).total(), (counts[0] - counts[1]).total()
+        changed = 0
+    return {
+        "rows": [len(table) for table in tables],
+        "added": added,
+        "removed": removed,
+        "changed": changed,
+        "columns": _columns(*tables),
+    }
+
+
+def _read(artifact: Artifact) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_parquet(open_lake().local_path(artifact.commit, artifact.path))
+
+
+def _hashes(table: pd.DataFrame) -> list[int]:
+    import pandas as pd
+
+    # Categories hash by their text, so that the order in which they are listed does not count.
+    plain = table.astype(dict.fromkeys(table.select_dtypes("category").columns, "str"))
+    found: list[int] = pd.util.hash_pandas_object(plain, index=False).tolist()
+    return found
+
+
+def _columns(left: pd.DataFrame, right: pd.DataFrame) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in [*left.columns, *(name for name in right.columns if name not in left.columns)]:
+        if name not in right.columns:
+            found[str(name)] = "removed"
+        elif name not in left.columns:
+            found[str(name)] = "added"
+        elif str(left[name].dtype) != str(right[name].dtype):
+            found[str(name)] = f"{left[name].dtype} → {right[name].dtype}"
+    return found

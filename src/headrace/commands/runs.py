@@ -1,0 +1,136 @@
+"""`headrace runs`: what has run, filtered and sorted."""
+
+from __future__ import annotations
+
+import argparse
+import operator
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from headrace.adapters.run_index import RunHead
+from headrace.commands.run_names import add_command, add_common, list_runs
+from headrace.commands.screen import Answer, Screen, age
+from headrace.commands.words import Subparsers, count, span
+from headrace.errors import WrongWord, did_you_mean
+
+STATES = ("running", "succeeded", "failed", "rejected", "interrupted")
+METRICS_SHOWN = 3
+
+_WHERE = re.compile(r"([\w.]+)\s*(>=|<=|!=|=|>|<)\s*(.+)")
+_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
+    "=": operator.eq, "!=": operator.ne,
+}  # fmt: skip
+
+
+def add_runs(commands: Subparsers) -> None:
+    """Add the command to a parser."""
+    parser = add_command(commands, "runs", "what has run, newest first", "runs.runs")
+    parser.add_argument("experiment", metavar="EXPERIMENT", nargs="?", help="only runs of this experiment")
+    parser.add_argument("--state", choices=STATES, help="only runs that ended, or are, like this")
+    parser.add_argument("--since", metavar="SPAN|DATE", help="only newer ones: 12h, 7d, 2026-11-01")
+    parser.add_argument("--model", metavar="NAME", help="only runs that published a version of it")
+    where = "only runs for which this holds: metrics.accuracy>0.9; may be repeated"
+    parser.add_argument("--where", metavar="TEST", action="append", default=[], help=where)
+    by = "started, seconds, experiment, or a metric: metrics.accuracy; the largest first"
+    parser.add_argument("--sort", metavar="FIELD", default="started", help=by)
+    parser.add_argument("--reverse", action="store_true", help="the smallest first")
+    parser.add_argument("-n", dest="count", metavar="N", type=count, default=20, help="how many; default 20")
+    add_common(parser)
+
+
+def runs(arguments: argparse.Namespace) -> Answer:
+    """List runs."""
+    heads = list_runs(arguments.headrace_dir)
+    tests = [_parse_test(text) for text in arguments.where]
+    since = _since(arguments.since)
+    found = [
+        head
+        for head in heads
+        if arguments.experiment in (None, head.experiment)
+        and arguments.state in (None, head.state)
+        and arguments.model in (None, head.model)
+        and head.started >= since
+        and all(test(head) for test in tests)
+    ]
+    found = _sorted(found, arguments.sort, arguments.reverse)
+    shown = found[: arguments.count]
+    return Answer([head.to_json() for head in shown], lambda screen: _lines(screen, shown, len(found)))
+
+
+def _lines(screen: Screen, heads: Sequence[RunHead], total: int) -> Iterator[str]:
+    if not heads:
+        yield "no run here is like that"
+        return
+    now = time.time()
+    name = max(len(head.experiment) for head in heads)
+    for head in heads:
+        when = age(now - datetime.fromisoformat(head.started).timestamp())
+        before = f"{head.id}  {head.experiment:<{name}}  {head.state:<11}  {when:>6}  {head.seconds:>7.1f} s"
+        yield screen.fit(f"{before}  ", _said(head))
+    if total > len(heads):
+        yield f"… and {total - len(heads):,} more; for all of them, type: -n {total}"
+
+
+def _said(head: RunHead) -> str:
+    if head.error:
+        return head.error
+    figures = [f"{name} {value:.4g}" for name, value in list(head.metrics.items())[:METRICS_SHOWN]]
+    published = [f"{head.model} v{head.version}"] if head.model else []
+    return "  ".join([*published, *figures])
+
+
+def _value(head: RunHead, field: str) -> Any:
+    first, _, rest = field.partition(".")
+    if first == "metrics":
+        return head.metrics.get(rest)
+    known = head.to_json()
+    if first not in known:
+        raise WrongWord(f"runs have no field {field!r}; {did_you_mean(field, [*known, 'metrics.<name>'])}")
+    return known[first]
+
+
+def _parse_test(text: str) -> Callable[[RunHead], bool]:
+    match = _WHERE.fullmatch(text.strip())
+    if match is None:
+        raise WrongWord(f"{text!r} is no test; write metrics.accuracy>0.9 or state=failed")
+    field, sign, written = match.groups()
+    wanted: Any = written.strip()
+
+    def holds(head: RunHead) -> bool:
+        value = _value(head, field)
+        if value is None:
+            return False
+        try:
+            return _SIGNS[sign](float(value), float(wanted))
+        except (TypeError, ValueError):
+            return _SIGNS[sign](str(value), str(wanted))
+
+    return holds
+
+
+def _since(text: str | None) -> str:
+    if text is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(time.time() - span(text), UTC).isoformat()
+    except argparse.ArgumentTypeError:
+        pass
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).isoformat()
+    except ValueError:
+        raise WrongWord(f"{text!r} is neither a span nor a date; write 12h, 7d or 2026-11-01") from None
+
+
+def _sorted(heads: Sequence[RunHead], field: str, smallest_first: bool) -> list[RunHead]:
+    """Sort; runs that lack the field come last either way."""
+    having = [(value, head) for head in heads if (value := _value(head, field)) is not None]
+    if heads and not having:
+        names = sorted({f"metrics.{name}" for head in heads for name in head.metrics})
+        raise WrongWord(f"none of these runs has {field}; {did_you_mean(field, names, '--sort {}')}")
+    lacking = [head for head in heads if _value(head, field) is None]
+    ordered = sorted(having, key=lambda pair: (pair[0], pair[1].id), reverse=not smallest_first)
+    return [head for _, head in ordered] + lacking
