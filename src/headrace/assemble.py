@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from headrace.adapters.cache_files import FileStageCache
 from headrace.adapters.code_store import CodeStore
 from headrace.adapters.git_state import read_git_state
+from headrace.adapters.machine_state import read_machine_state
 from headrace.adapters.record_files import RunRecords
 from headrace.adapters.scratch_folders import ScratchFolders
 from headrace.adapters.source_files import Sources
@@ -176,6 +177,7 @@ def prepare(
         tracker=lambda: build_tracker(loaded.tracker),
         runtime=runtime.build,
         git_state=read_git_state,
+        machine_state=read_machine_state,
     )
     plan = planner.plan_run(job.graph, external, job.given)
     if not dry:

@@ -89,6 +89,10 @@ class WrongWord(HeadraceError):
     exit_code = 2
 
 
+class CannotReproduce(HeadraceError):
+    """A past run cannot be run again; the message says what is missing."""
+
+
 class PrefectUnreachable(HeadraceError):
     """Prefect's API does not answer."""
 

@@ -46,4 +46,5 @@ class Job:
     codecs: Callable[[], Sequence[Codec]]
     tracker: Callable[[], Tracker]
     runtime: Callable[[], Runtime]
-    git_state: Callable[[], dict[str, Any]]
+    git_state: Callable[[Path], dict[str, Any]]  # keeps what is not committed in a folder
+    machine_state: Callable[[], dict[str, Any]]

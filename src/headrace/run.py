@@ -110,7 +110,8 @@ class _Run:
         self.tracker.start(record.id, record.experiment, record.config, tags)
         record.wandb = self.tracker.info()
         self.job.lake.create_branch(record.branch, self.job.source_commit)
-        record.git = self.job.git_state()
+        record.git = self.job.git_state(self.job.records.folder(record.id))
+        record.machine = self.job.machine_state()
         self._save()
         self.display.run_started(record, len(self.job.graph.order))
 

@@ -58,9 +58,12 @@ def _tables(left: RunRecord, right: RunRecord, differences: Sequence[Difference]
         if other is None or other.digest == artifact.digest:
             continue
         if artifact.codec == other.codec == "parquet":
-            from headrace.commands.diff_tables import compare_tables
+            from headrace.adapters.table_rows import compare_tables
+            from headrace.project import open_lake
 
-            return [{"artifact": name, **compare_tables(artifact, other)}]
+            lake = open_lake()
+            paths = [lake.local_path(side.commit, side.path) for side in (artifact, other)]
+            return [{"artifact": name, **compare_tables(*paths)}]
     return []
 
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from headrace.core.artifact import Artifact
-from headrace.project import open_lake
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def compare_tables(left: Artifact, right: Artifact) -> dict[str, Any]:
-    """Read both tables from the project's lake and say what differs.
+def compare_tables(left: Path, right: Path) -> dict[str, Any]:
+    """Read two Parquet files and say what differs: `rows` of each, `added`, `removed`, `changed`, `columns`.
 
     Tables of equal length are compared row by row, and rows that differ are changed. Of others, rows are
     known by their content in the columns that both have: what only one has is added or removed.
     """
-    tables = [_read(artifact) for artifact in (left, right)]
+    import pandas as pd
+
+    tables = [pd.read_parquet(path) for path in (left, right)]
     shared = [name for name in tables[0].columns if name in tables[1].columns]
     hashes = [_hashes(table[shared]) for table in tables]
     if len(hashes[0]) == len(hashes[1]):
@@ -35,12 +35,6 @@ def compare_tables(left: Artifact, right: Artifact) -> dict[str, Any]:
         "changed": changed,
         "columns": _columns(*tables),
     }
-
-
-def _read(artifact: Artifact) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.read_parquet(open_lake().local_path(artifact.commit, artifact.path))
 
 
 def _hashes(table: pd.DataFrame) -> list[int]:
