@@ -18,8 +18,7 @@ from pathlib import Path
 from headrace import entry
 from headrace.commands.run_names import find_run
 from headrace.errors import WrongWord, did_you_mean
-from headrace.reproduce import Request, reproduce
-from headrace.reproduce.again import Outcome
+from headrace.reproduce import Outcome, Request, reproduce
 
 KNOWN = ("run", "tolerance", "headrace_dir")
 DIFFERENT = 1

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from headrace.commands.check import add_check
 from headrace.commands.diff import add_diff
 from headrace.commands.lake import add_lake
 from headrace.commands.runs import add_runs
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_runs(commands)
     add_show(commands)
     add_diff(commands)
+    add_check(commands)
     add_lake(commands)
     add_server(commands)
     arguments = parser.parse_args(argv)

@@ -89,6 +89,10 @@ class WrongWord(HeadraceError):
     exit_code = 2
 
 
+class NotDeterministic(HeadraceError):
+    """Two runs of the same thing did not come out the same, or did not come out."""
+
+
 class CannotReproduce(HeadraceError):
     """A past run cannot be run again; the message says what is missing."""
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from headrace.reproduce.again import Request, reproduce
+from headrace.reproduce.again import Outcome, Request, drop_branch, pinned, reproduce, run_config
 from headrace.reproduce.verdict import Verdict, compare_artifacts
 
-__all__ = ["Request", "Verdict", "compare_artifacts", "reproduce"]
+__all__ = [
+    "Outcome",
+    "Request",
+    "Verdict",
+    "compare_artifacts",
+    "drop_branch",
+    "pinned",
+    "reproduce",
+    "run_config",
+]

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -73,11 +73,11 @@ def reproduce(request: Request, tell: Callable[[str], None]) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="headrace-") as name:
         folder = Path(name)
         with _code(record, request.root, folder / "code") as paths:
-            now = _run(record, folder, paths)
+            now = run_config(_config(record, folder), folder, paths)
         try:
             verdicts = compare_artifacts(lake, record, now, request.tolerance)
         finally:
-            _drop(lake, now.branch)
+            drop_branch(lake, now.branch)
     origin = next((v.stage for v in verdicts if v.kind in ("different", "missing")), None)
     causes = [] if origin is None else _causes(record, now, origin, differences)
     return Outcome(verdicts=verdicts, differences=differences, origin=origin, causes=causes)
@@ -128,14 +128,18 @@ def _code(record: RunRecord, root: Path, target: Path) -> Iterator[list[Path]]:
         yield [tree / here, tree / here / "src"]
 
 
-def _run(record: RunRecord, folder: Path, paths: list[Path]) -> RunRecord:
+def run_config(
+    config: Mapping[str, Any], folder: Path, paths: list[Path], environ: Mapping[str, str] | None = None
+) -> RunRecord:
+    """Run a config in a process of its own that finds code in `paths` first; return its record."""
+    folder.mkdir(parents=True, exist_ok=True)
     spec, made = folder / "spec.json", folder / "record.json"
-    spec.write_text(json.dumps({"config": _config(record, folder), "record": str(made)}), encoding="utf-8")
+    spec.write_text(json.dumps({"config": config, "record": str(made)}), encoding="utf-8")
     before = os.environ.get("PYTHONPATH")
     places = [str(path) for path in paths if path.is_dir()] + ([before] if before else [])
     done = subprocess.run(
         [sys.executable, "-P", str(RERUN), str(spec)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(places), **(environ or {})},
         check=False,
     )
     if not made.is_file():
@@ -143,25 +147,31 @@ def _run(record: RunRecord, folder: Path, paths: list[Path]) -> RunRecord:
     return parse_record(json.loads(made.read_bytes()))
 
 
-def _config(record: RunRecord, folder: Path) -> dict[str, Any]:
-    """Return the recorded config, pinned to the run's data, with nothing published and nothing cached."""
-    config: dict[str, Any] = deepcopy(record.config)
-    config |= {
+def pinned(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a config with which nothing is published, cached, tracked or sent to a server."""
+    return {
+        **deepcopy(dict(config)),
         "headrace_dir": str(folder / "state"),
         "publish": False,
         "cache": False,
         "force": [],
         "against": None,
-        "source_ref": record.source.get("base") or record.source["commit"],
         "tracker": {"_target_": "headrace.adapters.tracker_none.NoTracker"},
         "runtime": {"kind": "inline"},
     }
+
+
+def _config(record: RunRecord, folder: Path) -> dict[str, Any]:
+    """Return the recorded config, pinned to the run's data."""
+    config = pinned(record.config, folder)
+    config["source_ref"] = record.source.get("base") or record.source["commit"]
     if (config.get("dataset") or {}).get("at") is not None:
         config["dataset"]["at"] = record.source["commit"]
     return config
 
 
-def _drop(lake: LakeStore, branch: str) -> None:
+def drop_branch(lake: LakeStore, branch: str) -> None:
+    """Delete the branch of a run that only was to be compared."""
     try:
         lake.delete_branch(branch)
     except LakeError:
