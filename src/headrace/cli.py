@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from headrace.commands.check import add_check
 from headrace.commands.diff import add_diff
 from headrace.commands.lake import add_lake
+from headrace.commands.lineage import add_lineage
 from headrace.commands.runs import add_runs
 from headrace.commands.server import add_server
 from headrace.commands.show import add_show
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_show(commands)
     add_diff(commands)
     add_check(commands)
+    add_lineage(commands)
     add_lake(commands)
     add_server(commands)
     arguments = parser.parse_args(argv)

@@ -30,25 +30,29 @@ def add_lake(commands: Subparsers) -> None:
     for add in (_add_revert, _add_gc, _add_import, _add_init, _add_pins):
         add(verbs)
     for verb in verbs.choices.values():
-        _add_common(verb)
+        add_lake_options(verb)
 
 
 def run_lake(arguments: argparse.Namespace) -> int:
     """Open the project's lake and answer."""
+    project, options = open_by(arguments)
+    module, _, name = arguments.answer.partition(".")
+    verb: Verb = getattr(import_module(f"headrace.commands.{module}"), name)
+    verb(project, arguments).show(arguments.json, options)
+    return 0
+
+
+def open_by(arguments: argparse.Namespace) -> tuple[Project, str]:
+    """Open the project that options choose; also return these as they were typed."""
     from headrace.project import open_project
 
     overrides = [f"lake={arguments.lake}"] if arguments.lake else []
     schema = getattr(arguments, "schema", None)
     overrides += [f"schema={schema}"] if schema else []
-    project = open_project([*overrides, *arguments.override])
-    module, _, name = arguments.answer.partition(".")
-    verb: Verb = getattr(import_module(f"headrace.commands.{module}"), name)
-    verb(project, arguments).show(arguments.json, _options(arguments))
-    return 0
+    return open_project([*overrides, *arguments.override]), _options(arguments)
 
 
 def _options(arguments: argparse.Namespace) -> str:
-    """Return the options that chose the lake, as they were typed, for commands to type next."""
     words = ["--lake", arguments.lake] if arguments.lake else []
     for override in redact_overrides(arguments.override):
         words += ["-o", override]
@@ -62,7 +66,8 @@ def _add(verbs: Subparsers, name: str, answer: str, summary: str) -> argparse.Ar
     return parser
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def add_lake_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that opens the project's lake."""
     common = parser.add_argument_group("options of every verb")
     common.add_argument("--json", action="store_true", help="print one JSON document")
     common.add_argument("--lake", metavar="OPTION", help="another option of conf/lake/ than the project's")
