@@ -23,7 +23,14 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 TARGET_SECONDS = 1.0
 STAGES = 8
-COMMAND = (sys.executable, "-c", "from headrace.cli import main; main()", "runs", "--sort", "metrics.accuracy")
+COMMAND = (
+    sys.executable,
+    "-c",
+    "from headrace.cli import main; main()",
+    "runs",
+    "--sort",
+    "metrics.accuracy",
+)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 
 

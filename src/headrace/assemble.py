@@ -6,10 +6,10 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
@@ -45,9 +45,11 @@ from headrace.errors import (
 )
 from headrace.execute import artifact_is_there
 from headrace.job import Job
-from headrace.past import look_back, read_run
+from headrace.past import look_back, read_run, recent_runs
 from headrace.project import build_lake
 from headrace.publish import find_version, read_registry
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +102,18 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one process may keep between several plans: facts about files and code, read once each."""
+    """What one process may keep between several plans: facts about files and code, lakes, past runs."""
 
     files: StatCache
     index: CodeIndex
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def keep(self, name: str, make: Callable[[], T]) -> T:
+        """Return what was made under this name, made now where it was not yet."""
+        if name not in self.kept:
+            self.kept[name] = make()
+        found: T = self.kept[name]
+        return found
 
     @classmethod
     def of(cls, cfg: DictConfig) -> Memory:
@@ -133,7 +143,7 @@ def prepare(
     cache_files = FileStageCache(root / "cache" / "stages")
     runtime = _Runtimes(root, loaded, cache_files)
     runtime.check()
-    lake = build_lake(loaded.lake)
+    lake = memory.keep(f"lake {loaded.lake}", lambda: build_lake(loaded.lake))
     source_commit = _resolve_source(lake, loaded.experiment.source_ref)
     sources = Sources(remembered.remember, lake, _resolve_at(lake, loaded, source_commit))
     records = RunRecords(root / "runs")
@@ -143,11 +153,14 @@ def prepare(
     told = _describe_external(chosen.experiment, sources)
     external = {uri: sources.digest(uri) for uri in told}
     code = CodeStore(root / "cache" / "code")
+    name, pipeline = loaded.experiment.name, loaded.experiment.pipeline
+    recent = memory.keep(f"runs {name} {pipeline}", lambda: recent_runs(records, name, pipeline))
+    before = read_run(records, "against", options.against) if options.against else next(iter(recent), None)
     planner = Planner(
         make_key=partial(_make_key, index, loaded),
         find_result=partial(_find_result, cache_files, lake),
         remembers=lambda key: cache_files.get(key.value) is not None,
-        past=look_back(records, loaded.experiment, options.against, told, code, index.definitions),
+        past=look_back(recent, before, told, code, index.definitions),
         forced=chosen.forced,
     )
     shown = redact_overrides(overrides)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from statistics import median
 from typing import Any
@@ -13,7 +13,7 @@ from headrace.core.code_change import explain
 from headrace.core.plan import Past
 from headrace.core.reason import Insight
 from headrace.core.record import RunRecord, UnreadableRecord
-from headrace.core.spec import Experiment, StageSpec
+from headrace.core.spec import StageSpec
 from headrace.errors import ConfigError
 
 RECENT = 5  # comparable runs whose seconds are asked
@@ -23,20 +23,21 @@ Definitions = Callable[[str], Mapping[str, str]]
 """Returns the digests of what a module defines, by name, as it is now."""
 
 
+def recent_runs(records: RunRecords, experiment: str, pipeline: str) -> list[RunRecord]:
+    """Return the newest runs of an experiment and pipeline that got past a stage."""
+    looked_at = islice(records.newest_first(), LOOKED_AT)
+    same = (r for r in looked_at if (r.experiment, r.pipeline) == (experiment, pipeline))
+    return list(islice((r for r in same if any(stage.key_parts for stage in r.stages)), RECENT))
+
+
 def look_back(
-    records: RunRecords,
-    experiment: Experiment,
-    against: str | None,
+    recent: Sequence[RunRecord],
+    before: RunRecord | None,
     told: Mapping[str, Mapping[str, Any]],
     code: CodeStore,
     definitions: Definitions,
 ) -> Past:
-    """Find what a plan compares with. `told` says of each external URI what it is now.
-
-    Raises `ConfigError` where the run that `against` names cannot be read.
-    """
-    recent = list(islice(_comparable(records, experiment), RECENT))
-    before = read_run(records, "against", against) if against else next(iter(recent), None)
+    """Say what a plan compares with: the run `before`. `told` says of each external URI what it is now."""
     if before is None:
         return Past()
     stages = {stage.name: stage for stage in before.stages}
@@ -85,15 +86,7 @@ def tell_source(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> str
     return f"{name} changed ({size}" + (f", was {was})" if was != size else ")")
 
 
-def _comparable(records: RunRecords, experiment: Experiment) -> Iterator[RunRecord]:
-    """Yield the newest runs of the same experiment and pipeline that got past a stage."""
-    for record in islice(records.newest_first(), LOOKED_AT):
-        same = (record.experiment, record.pipeline) == (experiment.name, experiment.pipeline)
-        if same and any(stage.key_parts for stage in record.stages):
-            yield record
-
-
-def _seconds(recent: list[RunRecord]) -> dict[str, float]:
+def _seconds(recent: Sequence[RunRecord]) -> dict[str, float]:
     took: dict[str, list[float]] = {}
     for record in recent:
         for stage in record.stages:
