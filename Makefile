@@ -41,6 +41,8 @@ check: $(READY) ## lint, format, types, import layers, documentation
 bench: $(READY) ## time the shell command against a plain script
 	@$(PY) benchmarks/overhead.py $(ARGS)
 	@$(PY) benchmarks/lake.py
+	@$(PY) benchmarks/plan.py --jobs 200
+	@$(PY) benchmarks/runs.py
 
 docs: $(READY) ## build the documentation into site/
 	@$(PY) -m mkdocs build --strict
