@@ -53,7 +53,9 @@ class RunRecords:
         """Read one record. Raises `UnreadableRecord`, also where there is none."""
         try:
             return parse_record(json.loads(self.file(run_id).read_bytes()))
-        except (OSError, json.JSONDecodeError) as error:
+        except UnreadableRecord:
+            raise
+        except (OSError, ValueError, RecursionError) as error:
             raise UnreadableRecord(f"{self.file(run_id)}: {error}") from error
 
     def newest_first(self) -> Iterator[RunRecord]:

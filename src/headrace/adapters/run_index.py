@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +64,18 @@ class RunIndex:
                 found = os.stat(path)
             except FileNotFoundError:
                 continue  # a run that has just begun
-            stamp = [found.st_mtime_ns, found.st_size]
-            entry = known.get(run_id)
-            if entry is not None and entry[:2] == stamp:
-                entries[run_id] = entry
-                continue
-            try:
-                head = _head(parse_record(json.loads(Path(path).read_bytes())))
-            except (OSError, ValueError, UnreadableRecord) as error:
+            except OSError as error:
                 unreadable.append(Unreadable(id=run_id, why=str(error)))
                 continue
-            entries[run_id] = [*stamp, head.to_json()]
+            stamp = [found.st_mtime_ns, found.st_size]
+            entry = known.get(run_id)
+            if entry is None or entry[:2] != stamp:
+                try:
+                    entry = [*stamp, _read(run_id, path)]
+                except (OSError, ValueError, RecursionError) as error:
+                    unreadable.append(Unreadable(id=run_id, why=str(error)))
+                    continue
+            entries[run_id] = entry
         if entries != known:
             self._save(entries)
         return [RunHead(**entry[2]) for _, entry in sorted(entries.items(), reverse=True)], unreadable
@@ -89,8 +90,8 @@ class RunIndex:
     def _load(self) -> dict[str, list[Any]]:
         try:
             loaded = json.loads(self._file.read_bytes())
-            entries = loaded["runs"] if loaded["format"] == FORMAT else {}
-            return dict(entries)
+            entries = dict(loaded["runs"]) if loaded["format"] == FORMAT else {}
+            return entries if all(map(_is_entry, entries.values())) else {}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 
@@ -104,6 +105,22 @@ class RunIndex:
             os.replace(temporary, self._file)
         except OSError:
             return
+
+
+_NAMES = {f.name for f in fields(RunHead)}
+
+
+def _is_entry(entry: Any) -> bool:
+    is_one = isinstance(entry, list) and len(entry) == 3 and isinstance(entry[2], dict)
+    return is_one and entry[2].keys() == _NAMES
+
+
+def _read(run_id: str, path: str) -> dict[str, Any]:
+    """Return what a list needs of a record. Raises `UnreadableRecord`."""
+    record = parse_record(json.loads(Path(path).read_bytes()))
+    if record.id != run_id:
+        raise UnreadableRecord(f"it is the record of run {record.id}, in the folder of another")
+    return _head(record).to_json()
 
 
 def _head(record: RunRecord) -> RunHead:

@@ -44,31 +44,39 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def list_runs(root: Path) -> list[RunHead]:
     """Return every run, newest first; records that cannot be read are told on stderr."""
-    heads, unreadable = RunIndex(root / "runs", root / "cache" / "runs.json").heads()
+    heads, unreadable = _index(root).heads()
     _warn(unreadable)
     return heads
 
 
+def _index(root: Path) -> RunIndex:
+    return RunIndex(root / "runs", root / "cache" / "runs.json")
+
+
 def find_run(root: Path, name: str) -> RunRecord:
     """Return the run that a person names. Raises `RunNotFound`."""
-    heads = list_runs(root)
-    run_id = _find(heads, name)
+    records = RunRecords(root / "runs")
+    # A whole id needs no list, and what is wrong with other records is no matter of this run.
+    is_id = name == Path(name).name and records.file(name).is_file()
+    run_id = name if is_id else _find(_index(root).heads(), name)
     try:
-        return RunRecords(root / "runs").read(run_id)
+        return records.read(run_id)
     except UnreadableRecord as error:
         raise RunNotFound(f"the record of run {run_id} cannot be read: {error}") from error
 
 
-def _find(heads: Sequence[RunHead], name: str) -> str:
+def _find(known: tuple[Sequence[RunHead], Sequence[Unreadable]], name: str) -> str:
+    heads, unreadable = known
     latest, _, experiment = name.partition(":")
     if latest == LATEST:
+        _warn(unreadable)  # the latest may be among them
         found = [head for head in heads if experiment in ("", head.experiment)]
         if found:
             return found[0].id
         hint = did_you_mean(experiment, {head.experiment for head in heads}, "latest:{}")
         raise RunNotFound(f"there is no run of {experiment or 'anything'} here; {hint}")
-    ids = [head.id for head in heads]
-    found_ids = [name] if name in ids else [run_id for run_id in ids if run_id.startswith(name)]
+    ids = [head.id for head in heads] + [record.id for record in unreadable]
+    found_ids = [run_id for run_id in ids if name and run_id.startswith(name)]
     if len(found_ids) == 1:
         return found_ids[0]
     if found_ids:

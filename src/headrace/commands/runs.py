@@ -12,14 +12,15 @@ from typing import Any
 
 from headrace.adapters.run_index import RunHead
 from headrace.commands.run_names import add_command, add_common, list_runs
-from headrace.commands.screen import Answer, Screen, age
+from headrace.commands.screen import Answer, Screen, age, printable
 from headrace.commands.words import Subparsers, count, span
 from headrace.errors import WrongWord, did_you_mean
 
 STATES = ("running", "succeeded", "failed", "rejected", "interrupted")
 METRICS_SHOWN = 3
+LONGEST_NAME = 14  # of an experiment, on a terminal: with it a line of 80 columns has room for a figure
 
-_WHERE = re.compile(r"([\w.]+)\s*(>=|<=|!=|=|>|<)\s*(.+)")
+_WHERE = re.compile(r"(\S+?)\s*(>=|<=|!=|=|>|<)\s*(.+)")
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
     "=": operator.eq, "!=": operator.ne,
@@ -67,10 +68,14 @@ def _lines(screen: Screen, heads: Sequence[RunHead], total: int) -> Iterator[str
         return
     now = time.time()
     name = max(len(head.experiment) for head in heads)
+    if screen.width is not None:
+        name = min(name, LONGEST_NAME)
     for head in heads:
         when = age(now - datetime.fromisoformat(head.started).timestamp())
-        before = f"{head.id}  {head.experiment:<{name}}  {head.state:<11}  {when:>6}  {head.seconds:>7.1f} s"
-        yield screen.fit(f"{before}  ", _said(head))
+        shown = printable(head.experiment)
+        shown = shown if len(shown) <= name else f"{shown[: name - 1]}…"
+        before = f"{head.id}  {shown:<{name}}  {head.state:<11}  {when:>6}  {head.seconds:>7.1f} s"
+        yield screen.fit(f"{before}  ", _said(head)).rstrip()
     if total > len(heads):
         yield f"… and {total - len(heads):,} more; for all of them, type: -n {total}"
 
@@ -117,11 +122,12 @@ def _since(text: str | None) -> str:
         return ""
     try:
         return datetime.fromtimestamp(time.time() - span(text), UTC).isoformat()
-    except argparse.ArgumentTypeError:
-        pass
+    except (argparse.ArgumentTypeError, OverflowError, ValueError, OSError):
+        pass  # no span, or one that begins before all dates
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC).isoformat()
-    except ValueError:
+        date = datetime.fromisoformat(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
         raise WrongWord(f"{text!r} is neither a span nor a date; write 12h, 7d or 2026-11-01") from None
 
 

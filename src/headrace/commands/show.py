@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headrace.commands.run_names import RUN_HELP, add_command, add_common, find_run
-from headrace.commands.screen import Answer, Screen, short, size
+from headrace.commands.screen import Answer, Screen, plural, printable, short, size
 from headrace.commands.words import Subparsers
 from headrace.core.record import RunRecord, StageRecord
 from headrace.errors import RunNotFound, did_you_mean
@@ -39,16 +39,16 @@ def show(arguments: argparse.Namespace) -> Answer:
 
 def _run_lines(screen: Screen, record: RunRecord) -> Iterator[str]:
     yield f"run       {record.id}  ({record.state}, {record.seconds:.1f} s)"
-    yield f"what      {record.experiment}, pipeline {record.pipeline}, seed {record.seed}"
+    yield screen.fit("what      ", f"{record.experiment}, pipeline {record.pipeline}, seed {record.seed}")
     yield f"started   {record.started}"
-    yield from screen.wrap(f"command   {record.command}")
+    yield from map(printable, screen.wrap(f"command   {record.command}"))
     if commit := record.git.get("commit"):
         changed = ", with changes that are not committed" if record.git.get("dirty") else ""
         yield f"code      git commit {short(commit)}{changed}"
     source = record.source
     if source.get("commit"):
         where = f"{source.get('ref')}, lake {short(source['commit'])}"
-        yield f"data      {source.get('dataset') or '-'} at {where}"
+        yield screen.fit("data      ", f"{source.get('dataset') or 'no data set'} at {where}")
     yield ""
     name = max([len(stage.name) for stage in record.stages] + [5])
     yield f"{'stage':<{name}}  state    seconds  why"
@@ -59,6 +59,8 @@ def _run_lines(screen: Screen, record: RunRecord) -> Iterator[str]:
         )
     yield ""
     yield from _outcome(screen, record)
+    yield from _artifact_lines(screen, record)
+    yield from _ending(screen, record)
 
 
 def _outcome(screen: Screen, record: RunRecord) -> Iterator[str]:
@@ -68,34 +70,61 @@ def _outcome(screen: Screen, record: RunRecord) -> Iterator[str]:
     if record.gate is not None:
         yield f"gate      {'passed' if record.gate['passed'] else 'says no'}"
         for check in record.gate.get("checks", ()):
-            mark = "✓" if check["passed"] else "✗"
-            wanted = f"wanted {check['rule']} {check['wanted']}"
-            yield f"          {mark} {check['metric']} {check['found']}, {wanted}"
+            mark = "✓" if check.get("passed") else "✗"
+            found, wanted = _figure(check.get("found")), _figure(check.get("wanted"))
+            said = f"{check.get('metric')} {found}, {check.get('rule')} {wanted}"
+            yield screen.fit(f"          {mark} ", said)
     if record.published:
         p = record.published
-        yield f"published {p['model']} version {p['version']}, alias {p['alias']}, lake {short(p['commit'])}"
-    yield f"branch    {record.branch}"
+        what = f"{p.get('model')} version {p.get('version')}, alias {p.get('alias')}"
+        yield screen.fit("published ", what, f", lake {short(str(p.get('commit')))}")
+    yield screen.fit("lake      branch ", record.branch)
     for name, where in (("W&B", record.wandb), ("Prefect", record.prefect)):
         if place := where.get("url") or where.get("dir"):
-            yield f"{name:<9} {place}"
+            yield f"{name:<9} {printable(str(place))}"
+
+
+def _artifact_lines(screen: Screen, record: RunRecord) -> Iterator[str]:
+    """Say where each artifact lies: commit and path of its URI, which `headrace lake show` takes."""
+    made = [(name, artifact) for stage in record.stages for name, artifact in stage.outputs.items()]
+    if not made:
+        return
+    yield "\nartifacts, by lake commit and path"
+    width = max(len(name) for name, _ in made)
+    for name, artifact in made:
+        before = f"  {printable(name):<{width}}  {size(artifact.bytes):>8}  {short(artifact.commit)} "
+        yield screen.fit_path(before, artifact.path)
+
+
+def _ending(screen: Screen, record: RunRecord) -> Iterator[str]:
     if record.error:
-        yield f"\n{record.state}: {record.error}"
-    if record.state in ("failed", "interrupted"):
-        yield f"to resume it, type:\n{record.resume}"
+        yield ""
+        for line in screen.wrap(f"{record.state}: {record.error}"):
+            yield printable(line)
+    if record.state in ("failed", "interrupted") and record.resume:
+        yield "\nto resume it, type:"
+        yield printable(record.resume)
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, int | float) else str(value)
 
 
 def _stage_lines(screen: Screen, stage: StageRecord) -> Iterator[str]:
-    yield f"{stage.name}  ({stage.state}, {stage.seconds:.2f} s, {stage.attempts} attempts)"
-    yield from screen.wrap(f"why      {stage.reason}")
+    yield f"{stage.name}  ({stage.state}, {stage.seconds:.2f} s, {plural(stage.attempts, 'attempt')})"
+    yield from map(printable, screen.wrap(f"why      {stage.reason}"))
     if stage.key:
         yield f"key      {stage.key}"
     for name, digest in stage.inputs.items():
         source = stage.sources.get(name, {})
-        more = f"  {source['uri']}, {size(source['bytes'])}" if source else ""
-        yield f"input    {name}  {digest[:DIGEST_SHOWN]}{more}"
+        more = f"{source['uri']}, {size(source['bytes'])}" if source else ""
+        yield screen.fit(f"input    {name}  {digest[:DIGEST_SHOWN]}  ", more).rstrip()
+        files = source.get("files") or {}
+        if len(files) > 1:
+            yield f"         {plural(len(files), 'file')}"
     for name, artifact in stage.outputs.items():
         yield f"output   {name}  {artifact.digest[:DIGEST_SHOWN]}  {size(artifact.bytes)}  {artifact.codec}"
-        yield f"         {artifact.uri}"
+        yield screen.fit_path("         ", artifact.uri)
     parts: Mapping[str, Any] = stage.key_parts or {}
     for part in ("call", "params", "seed", "packages", "code"):
         if parts.get(part) not in (None, {}, []):
@@ -105,7 +134,7 @@ def _stage_lines(screen: Screen, stage: StageRecord) -> Iterator[str]:
 
 def _part_lines(screen: Screen, part: Any) -> Iterator[str]:
     if not isinstance(part, Mapping):
-        yield f"  {part}"
+        yield screen.fit("  ", str(part))
         return
     for name, value in part.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from typing import Any, Literal
 
 from headrace.core.artifact import Artifact
@@ -90,16 +92,77 @@ class UnreadableRecord(ValueError):
 
 
 def parse_record(data: Any) -> RunRecord:
-    """Rebuild a record from JSON. Raises `UnreadableRecord`."""
+    """Rebuild a record from JSON; its fields have the types that they are declared with.
+
+    Raises `UnreadableRecord`.
+    """
     try:
         if data["format"] > FORMAT:
             raise UnreadableRecord(f"format {data['format']} is newer than {FORMAT}: update headrace")
         stages = [_parse_stage(stage) for stage in data["stages"]]
-        return RunRecord(**{**data, "stages": stages})
+        record = RunRecord(**{**data, "stages": stages})
     except (KeyError, TypeError, AttributeError) as error:
         raise UnreadableRecord(f"not a run record: {error}") from error
+    _check_types(record, _RUN_TYPES, "")
+    _check_values(record)
+    return record
 
 
 def _parse_stage(data: dict[str, Any]) -> StageRecord:
     outputs = {name: Artifact.from_json(item) for name, item in data["outputs"].items()}
-    return StageRecord(**{**data, "outputs": outputs})
+    stage = StageRecord(**{**data, "outputs": outputs})
+    _check_types(stage, _STAGE_TYPES, "stages.")
+    for name, artifact in outputs.items():
+        _check_types(artifact, _ARTIFACT_TYPES, f"stages.{stage.name}.outputs.{name}.")
+    if not all(isinstance(digest, str) for digest in stage.inputs.values()):
+        raise UnreadableRecord(f"stages.{stage.name}.inputs holds what is no digest")
+    for name, source in stage.sources.items():
+        if not isinstance(source, dict) or not {"uri", "bytes"} <= source.keys():
+            raise UnreadableRecord(f"stages.{stage.name}.sources.{name} is no source")
+    return stage
+
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "dict": (dict,),
+    "list": (list,),
+    "RunState": (str,),
+    "StageState": (str,),
+    "None": (type(None),),
+}
+
+
+def _types(cls: type) -> dict[str, tuple[type, ...]]:
+    """Return which types each field may have, as its annotation says."""
+    return {
+        f.name: tuple(kind for word in str(f.type).split(" | ") for kind in _KINDS[word.partition("[")[0]])
+        for f in fields(cls)
+    }
+
+
+_RUN_TYPES = _types(RunRecord)
+_STAGE_TYPES = _types(StageRecord)
+_ARTIFACT_TYPES = _types(Artifact)
+
+
+def _check_types(found: object, types: Mapping[str, tuple[type, ...]], where: str) -> None:
+    for name, kinds in types.items():
+        value = getattr(found, name)
+        if not isinstance(value, kinds):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise UnreadableRecord(f"{where}{name} is {type(value).__name__}, not {wanted}")
+
+
+def _check_values(record: RunRecord) -> None:
+    if not all(isinstance(value, int | float) for value in record.metrics.values()):
+        raise UnreadableRecord("metrics holds what is no number")
+    if record.gate is not None and "passed" not in record.gate:
+        raise UnreadableRecord("gate does not say whether it passed")
+    try:
+        zone = datetime.fromisoformat(record.started).tzinfo
+    except ValueError as error:
+        raise UnreadableRecord(f"started: {error}") from error
+    if zone is None:
+        raise UnreadableRecord(f"started: {record.started} has no time zone")
