@@ -370,3 +370,78 @@ class StageCache(Protocol):
 
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Hold the key for one process at a time; freed when its holder dies."""
+
+
+# --- sweeping ---------------------------------------------------------------------------------
+
+TrialEnd = Literal["complete", "pruned", "failed"]
+ParamValue = str | float | bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """What a search wants to try next: values by the key that an override sets."""
+
+    number: int
+    params: Mapping[str, ParamValue]
+
+
+class Search(Protocol):
+    """Decides what a sweep tries next. Used from one thread.
+
+    A new one is told everything that an earlier one knew, by `restore`, and goes on from there.
+    """
+
+    def ask(self) -> Suggestion | None:
+        """Return the next point, numbered from 0; None where the space is used up."""
+
+    def report(self, number: int, step: int, score: float) -> bool:
+        """Take an interim score, the greater the better; return whether the trial is hopeless."""
+
+    def tell(self, number: int, end: TrialEnd, values: Sequence[float] = ()) -> None:
+        """Take how a trial ended, with a value for each objective where it is complete."""
+
+    def memory(self, number: int) -> dict[str, Any]:
+        """Return what `restore` will want to know of a trial beside its end: small JSON."""
+
+    def restore(
+        self,
+        number: int,
+        memory: Mapping[str, Any],
+        end: TrialEnd,
+        values: Sequence[float],
+        scores: Sequence[tuple[int, float]],
+    ) -> None:
+        """Take over a trial that ended in an earlier process, in the order of their numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDone:
+    """How a job came out: what its function returned, or why its worker could not.
+
+    `lost` means that the worker died, so that the job may be given to another one.
+    """
+
+    number: int
+    result: Any = None
+    error: BaseException | None = None
+    lost: bool = False
+
+
+class Workers(Protocol):
+    """Call one function on payloads, elsewhere and several at a time. Used from one thread.
+
+    Args of every adapter: the number of jobs side by side, and the function, which lies in an
+    importable module and takes one JSON object.
+    """
+
+    size: int  # jobs side by side
+
+    def submit(self, number: int, payload: Mapping[str, Any]) -> None:
+        """Start a job; at most `size` run at a time, the others wait."""
+
+    def wait(self, seconds: float | None = None) -> JobDone | None:
+        """Return the next job that is done, or None after some seconds. Raises nothing of the job's."""
+
+    def close(self, kill: bool = False) -> None:
+        """Let go of the workers; with `kill` also of what they are at. May be called twice."""

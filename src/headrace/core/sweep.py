@@ -1,0 +1,153 @@
+"""The record of a sweep, `sweep.json`: the truth about it, from which a killed one goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from headrace.core.record import UnreadableRecord
+
+FORMAT = 1
+
+SweepState = Literal["running", "succeeded", "failed", "interrupted"]
+TrialState = Literal[
+    "waiting", "running", "succeeded", "cached", "rejected", "pruned", "failed", "interrupted"
+]
+Direction = Literal["maximize", "minimize"]
+Publish = Literal["none", "best", "all"]
+
+GOOD: tuple[TrialState, ...] = ("succeeded", "cached", "rejected")
+"""States with results: a gate that says no judges a model, which is there all the same."""
+ENDED: tuple[TrialState, ...] = (*GOOD, "pruned", "failed")
+
+# Metrics of which everybody knows which way is better.
+LOSSES = ("loss", "error", "mae", "mse", "rmse", "mape", "brier", "deviance", "seconds", "regret")
+
+
+@dataclass(slots=True, kw_only=True)
+class TrialRecord:
+    """One job of a sweep. `overrides` are all that compose it, `params` those that only some jobs have.
+
+    `reports` are interim scores by step, `memory` is the search's own, `run` the run that did it, or
+    for a cached job the one whose results these are.
+    """
+
+    number: int
+    overrides: list[str]
+    params: dict[str, Any]
+    state: TrialState = "waiting"
+    run: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    attempts: int = 0
+    error: str | None = None
+    reports: list[tuple[int, float]] = field(default_factory=list)
+    memory: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class SweepRecord:
+    """`overrides` are those of the command; `objective` says by metric which way is better.
+
+    `conf` is the folder, beside this record, with the config that the sweep began with.
+    """
+
+    id: str
+    experiment: str
+    flow: str
+    command: str
+    overrides: list[str]
+    state: SweepState
+    started: str
+    seconds: float
+    objective: dict[str, Direction]
+    trials: list[TrialRecord] = field(default_factory=list)
+    published: dict[str, Any] | None = None
+    prefect: dict[str, Any] = field(default_factory=dict)
+    resume: str = ""
+    error: str | None = None
+    format: int = FORMAT
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def ranked(self) -> list[TrialRecord]:
+        """Return the trials with results, the best first; with several objectives the front first.
+
+        Several objectives rank by how many trials dominate one (Fonseca and Fleming 1993), equal
+        ones by number, and so do trials of a sweep without an objective.
+        """
+        good = [trial for trial in self.trials if trial.state in GOOD]
+        if not self.objective:
+            return good
+        scored = [(trial, found) for trial in good if (found := self.scores(trial)) is not None]
+        return [
+            trial
+            for trial, _ in sorted(
+                scored,
+                key=lambda one: (
+                    sum(_dominates(other, one[1]) for _, other in scored),
+                    [-value for value in one[1]] if len(self.objective) == 1 else [],
+                    one[0].number,
+                ),
+            )
+        ]
+
+    def scores(self, trial: TrialRecord) -> list[float] | None:
+        """Return the objectives' values, turned so that greater is better; None where one is missing."""
+        found = []
+        for name, direction in self.objective.items():
+            value = trial.metrics.get(name)
+            if value is None or value != value:
+                return None
+            found.append(value if direction == "maximize" else -value)
+        return found
+
+
+def _dominates(left: list[float], right: list[float]) -> bool:
+    pairs = list(zip(left, right, strict=True))
+    return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+
+
+def guess_direction(metric: str) -> Direction:
+    """Return which way is better, by the metric's name: up, but for losses."""
+    words = metric.lower().replace("-", "_").split("_")
+    return "minimize" if any(word in LOSSES for word in words) else "maximize"
+
+
+def parse_sweep(data: Any) -> SweepRecord:
+    """Rebuild a record from JSON. Raises `UnreadableRecord`."""
+    try:
+        if data["format"] > FORMAT:
+            raise UnreadableRecord(f"format {data['format']} is newer than {FORMAT}: update headrace")
+        trials = [_parse_trial(item) for item in data["trials"]]
+        record = SweepRecord(**{**data, "trials": trials})
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, UnreadableRecord):
+            raise
+        raise UnreadableRecord(f"not a sweep record: {error}") from error
+    if not all(isinstance(word, str) for word in record.overrides) or not isinstance(record.id, str):
+        raise UnreadableRecord("not a sweep record: overrides and id are strings")
+    return record
+
+
+def _parse_trial(data: Mapping[str, Any]) -> TrialRecord:
+    trial = TrialRecord(**data)
+    trial.reports = [(int(step), float(score)) for step, score in trial.reports]
+    if not isinstance(trial.number, int) or not isinstance(trial.metrics, dict):
+        raise UnreadableRecord("not a sweep record: a trial has a number and metrics")
+    return trial
+
+
+def varying(jobs: Iterable[list[str]]) -> list[dict[str, str]]:
+    """Return for each job the overrides that not every job has, as `{key: value}`."""
+    listed = list(jobs)
+    shared = set(listed[0]).intersection(*map(set, listed[1:])) if len(listed) > 1 else set()
+    return [
+        {word.partition("=")[0].lstrip("+"): word.partition("=")[2] for word in job if word not in shared}
+        for job in listed
+    ]
+
+
+SWEEP_FIELDS = tuple(f.name for f in fields(SweepRecord))
