@@ -443,5 +443,8 @@ class Workers(Protocol):
     def wait(self, seconds: float | None = None) -> JobDone | None:
         """Return the next job that is done, or None after some seconds. Raises nothing of the job's."""
 
-    def close(self, kill: bool = False) -> None:
-        """Let go of the workers; with `kill` also of what they are at. May be called twice."""
+    def interrupt(self) -> None:
+        """Ask the jobs that run to stop, and forget those that wait. `wait` still gives what runs."""
+
+    def close(self) -> None:
+        """Let go of the workers, and of what they are still at. May be called twice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from headrace.core.record import UnreadableRecord
@@ -127,16 +127,14 @@ def parse_sweep(data: Any) -> SweepRecord:
         if isinstance(error, UnreadableRecord):
             raise
         raise UnreadableRecord(f"not a sweep record: {error}") from error
-    if not all(isinstance(word, str) for word in record.overrides) or not isinstance(record.id, str):
-        raise UnreadableRecord("not a sweep record: overrides and id are strings")
+    if not all(isinstance(word, str) for word in record.overrides):
+        raise UnreadableRecord("not a sweep record: an override is a string")
     return record
 
 
 def _parse_trial(data: Mapping[str, Any]) -> TrialRecord:
     trial = TrialRecord(**data)
     trial.reports = [(int(step), float(score)) for step, score in trial.reports]
-    if not isinstance(trial.number, int) or not isinstance(trial.metrics, dict):
-        raise UnreadableRecord("not a sweep record: a trial has a number and metrics")
     return trial
 
 
@@ -148,6 +146,3 @@ def varying(jobs: Iterable[list[str]]) -> list[dict[str, str]]:
         {word.partition("=")[0].lstrip("+"): word.partition("=")[2] for word in job if word not in shared}
         for job in listed
     ]
-
-
-SWEEP_FIELDS = tuple(f.name for f in fields(SweepRecord))
