@@ -1,6 +1,7 @@
 """Train: from YAML to a recorded, published model.
 
     python -m flows.train +experiment=penguins
+    python -m flows.train -m +experiment=penguins model.C=0.1,1,10
 
 `flows.train.train` is the same as a Prefect flow, to deploy and to serve. It is made when somebody
 asks for it, so that a command with nothing to do never imports Prefect.
@@ -41,6 +42,18 @@ def run_train(cfg: DictConfig, overrides: Sequence[str]) -> RunRecord | None:
     return record
 
 
+def run_sweep(cfg: DictConfig, overrides: Sequence[str], resumed: str | None = None) -> int:
+    """Run many jobs of one experiment as a sweep, and return the exit code."""
+    from headrace.config.compose import compose
+    from headrace.sweeps import SweepRequest, start_sweep
+
+    def publish(words: Sequence[str]) -> RunRecord | None:
+        return run_train(compose("train", words), words)
+
+    request = SweepRequest(flow="train", cfg=cfg, words=overrides, publish=publish, resumed=resumed)
+    return start_sweep(request)
+
+
 def main() -> None:
     """Run from the shell; the process leaves with the run's exit code."""
 
@@ -48,7 +61,7 @@ def main() -> None:
         record = run_train(cfg, overrides)
         return 0 if record is None else EXIT_CODES[record.state]
 
-    entry.shell("train", task)
+    entry.shell("train", task, sweep=run_sweep)
 
 
 def __getattr__(name: str) -> Any:

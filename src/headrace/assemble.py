@@ -32,6 +32,7 @@ from headrace.core.record import RunRecord
 from headrace.core.redactor import Redactor
 from headrace.core.secrets import redact_overrides
 from headrace.core.spec import Experiment, StageSpec
+from headrace.core.sweep import SweepRef
 from headrace.core.time_travel import find_commit
 from headrace.errors import (
     ConfigError,
@@ -131,8 +132,11 @@ def prepare(
     flow: str,
     dry: bool = False,
     memory: Memory | None = None,
+    sweep: SweepRef | None = None,
 ) -> Prepared:
     """Check a config, and plan its run. Writes nothing but what it remembers of files; `dry` not even that.
+
+    `sweep` says which job of a sweep the run is.
 
     Raises `ConfigError`, and `StageFailed` where an external input is missing.
     """
@@ -141,7 +145,7 @@ def prepare(
     remembered, index = memory.files, memory.index
     loaded = load_config(cfg, index)
     cache_files = FileStageCache(root / "cache" / "stages")
-    runtime = _Runtimes(root, loaded, cache_files)
+    runtime = _Runtimes(root, loaded, cache_files, sweep)
     runtime.check()
     lake = memory.keep(f"lake {loaded.lake}", lambda: build_lake(loaded.lake))
     source_commit = _resolve_source(lake, loaded.experiment.source_ref)
@@ -191,6 +195,7 @@ def prepare(
         runtime=runtime.build,
         git_state=read_git_state,
         machine_state=read_machine_state,
+        sweep=sweep,
     )
     plan = planner.plan_run(job.graph, external, job.given)
     if not dry:
@@ -297,11 +302,14 @@ def codecs() -> tuple[Codec, ...]:
 class _Runtimes:
     """The runtime of a config, and the server that it may need."""
 
-    def __init__(self, root: Path, loaded: Loaded, cache_files: FileStageCache) -> None:
+    def __init__(
+        self, root: Path, loaded: Loaded, cache_files: FileStageCache, sweep: SweepRef | None
+    ) -> None:
         self._root = root
         self._kind = loaded.runtime_kind
         self._max_workers = loaded.max_workers
         self._cache = cache_files
+        self._sweep = sweep
 
     def check(self) -> None:
         """Raise `ConfigError` where the runtime wants an API that nobody configured."""
@@ -332,7 +340,12 @@ class _Runtimes:
         from headrace.adapters.server_prefect import require_configured_api_url
 
         url = local_server(self._root).url if self._kind == "local" else require_configured_api_url
-        return PrefectRuntime(url, self._cache.root, max_workers=self._max_workers)
+        return PrefectRuntime(
+            url,
+            self._cache.root,
+            max_workers=self._max_workers,
+            parent_id=self._sweep.flow_run_id if self._sweep else None,
+        )
 
 
 @cache

@@ -26,16 +26,23 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 
-def shell(config_name: str, task: Task, flow: str = "") -> None:
+SweepTask = Callable[[DictConfig, Sequence[str], str | None], int]
+"""Takes the config with its `hydra` node, the overrides of all jobs and the id of the sweep that goes on."""
+
+
+def shell(config_name: str, task: Task, flow: str = "", sweep: SweepTask | None = None) -> None:
     """Run a task on the config that the command line composes, and leave the process.
 
-    `flow` is the command's module where it is not called as its config is.
+    `flow` is the command's module where it is not called as its config is. `sweep` does what `-m` asks
+    for; without, Hydra's launcher calls the task for each job.
     """
     words = sys.argv[1:]
 
     def compose_and_run() -> int:
+        if sweep is not None and (resumed := _find_resumed(words)) is not None:
+            return _run_by_hydra(config_name, task, sweep, _go_on(resumed, words))
         if any(word.startswith(("-", "hydra")) for word in words):
-            return _run_by_hydra(config_name, task)
+            return _run_by_hydra(config_name, task, sweep)
         return task(compose(config_name, words), words)
 
     run(
@@ -67,7 +74,21 @@ def run(action: Callable[[], int | None], command: str = "") -> NoReturn:
     sys.exit(code)
 
 
-def _run_by_hydra(config_name: str, task: Task) -> int:
+def _find_resumed(words: Sequence[str]) -> str | None:
+    return next((word.partition("=")[2] for word in words if word.startswith("resume=")), None)
+
+
+def _go_on(sweep_id: str, words: Sequence[str]) -> str:
+    """Let the command line be that of a sweep which is to go on, and its config the one it began with."""
+    from headrace.sweeps.resume import resumed_words
+
+    sys.argv[1:] = resumed_words(sweep_id, words)
+    return sweep_id
+
+
+def _run_by_hydra(
+    config_name: str, task: Task, sweep: SweepTask | None = None, resumed: str | None = None
+) -> int:
     """Give the command line to `hydra.main`: it knows sweeps (-m), --cfg, --info and completion.
 
     It composes twice to find out what to do, which the plain path need not wait for.
@@ -79,7 +100,12 @@ def _run_by_hydra(config_name: str, task: Task) -> int:
     codes: list[int] = []
     started = False
 
-    @hydra.main(version_base=VERSION_BASE, config_path=str(project_conf()), config_name=config_name)
+    def sweep_all(cfg: DictConfig, arguments: Sequence[str]) -> None:
+        nonlocal started
+        started = True
+        assert sweep is not None
+        codes.append(sweep(cfg, arguments, resumed))
+
     def main(cfg: DictConfig) -> None:
         nonlocal started
         started = True
@@ -89,8 +115,11 @@ def _run_by_hydra(config_name: str, task: Task) -> int:
         except HeadraceError as error:
             codes.append(tell_error(error))
 
+    if sweep is not None:
+        main.headrace_sweep = sweep_all  # type: ignore[attr-defined]
+    by_hydra = hydra.main(version_base=VERSION_BASE, config_path=str(project_conf()), config_name=config_name)
     try:
-        main()
+        by_hydra(main)()
     except COMPOSE_ERRORS as error:
         if debugging or started:
             raise

@@ -17,6 +17,7 @@ from headrace.core.plan import Planner
 from headrace.core.ports import Codec, LakeStore, Runtime, StageCache, Tracker
 from headrace.core.signature import Signature
 from headrace.core.spec import Experiment
+from headrace.core.sweep import SweepRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +49,4 @@ class Job:
     runtime: Callable[[], Runtime]
     git_state: Callable[[Path], dict[str, Any]]  # keeps what is not committed in a folder
     machine_state: Callable[[], dict[str, Any]]
+    sweep: SweepRef | None = None

@@ -107,7 +107,8 @@ class _Run:
         record = self.record
         self._save()
         tags = [record.experiment, record.pipeline]
-        self.tracker.start(record.id, record.experiment, record.config, tags)
+        group = self.job.sweep.id if self.job.sweep else None
+        self.tracker.start(record.id, record.experiment, record.config, tags, group)
         record.wandb = self.tracker.info()
         self.job.lake.create_branch(record.branch, self.job.source_commit)
         record.git = self.job.git_state(self.job.records.folder(record.id))
@@ -245,6 +246,7 @@ def _new_record(job: Job) -> RunRecord:
             "base": job.source_commit,
         },
         resume=job.resume,
+        sweep=job.sweep.to_json() if job.sweep else None,
     )
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import Any
 
+from headrace.cached import METRICS, figures, find_gate
 from headrace.context import Display, StageContext
 from headrace.core.artifact import Artifact
 from headrace.core.plan import Plan, StagePlan, StageResult, input_digests, name_outputs
@@ -20,8 +21,6 @@ from headrace.errors import GateRejected, ObjectDamaged, ObjectNotFound, StageEr
 from headrace.execute import Workbench, execute_stage
 from headrace.job import Job
 
-METRICS = "metrics"  # the artifact whose figures are the run's metrics
-GATE = "gate"  # what a gate's verdict is called where nothing is published, so that no config names it
 ATTACHED_AT_MOST = 1 << 20  # bytes of a JSON artifact that the tracker gets
 
 Done = queue.SimpleQueue[tuple[str, StageFuture]]
@@ -206,7 +205,7 @@ class StageLoop:
             self._tracker.attach(name, entry.name, {f"{name}.json": path}, {"uri": artifact.uri})
             if name == METRICS:
                 values = json.loads(path.read_bytes())
-                self._record.metrics = {k: v for k, v in values.items() if isinstance(v, int | float)}
+                self._record.metrics = figures(values)
                 self._tracker.log(self._record.metrics)
 
     def _ask_gate(self, spec: StageSpec, artifact: Artifact) -> None:
@@ -264,8 +263,7 @@ def _find_gate(experiment: Experiment) -> str | None:
     """Return the artifact that holds the gate's verdict, or None where there is no gate."""
     if experiment.publish is not None:
         return experiment.publish.gate
-    made = (pair for stage in experiment.stages for pair in stage.outputs.items())
-    return next((artifact for returned, artifact in made if GATE in (returned, artifact)), None)
+    return find_gate(experiment.stages)
 
 
 def _tell_when_done(future: StageFuture, name: str, done: Done, at_once: bool) -> None:

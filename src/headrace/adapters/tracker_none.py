@@ -10,7 +10,14 @@ from typing import Any
 class NoTracker:
     """A tracker that tells nobody."""
 
-    def start(self, run_id: str, experiment: str, config: Mapping[str, Any], tags: Sequence[str]) -> None:
+    def start(
+        self,
+        run_id: str,
+        experiment: str,
+        config: Mapping[str, Any],
+        tags: Sequence[str],
+        group: str | None = None,
+    ) -> None:
         pass
 
     def log(self, metrics: Mapping[str, float], step: int | None = None) -> None:

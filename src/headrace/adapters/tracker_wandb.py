@@ -61,7 +61,14 @@ class WandbTracker:
         self._mode = choose_mode(mode, os.environ)
         self._recorder: _Recorder | None = None
 
-    def start(self, run_id: str, experiment: str, config: Mapping[str, Any], tags: Sequence[str]) -> None:
+    def start(
+        self,
+        run_id: str,
+        experiment: str,
+        config: Mapping[str, Any],
+        tags: Sequence[str],
+        group: str | None = None,
+    ) -> None:
         if self._mode == "disabled" or self._recorder is not None:
             return
         wandb_id = re.sub(r"[^\w.-]", "-", run_id)
@@ -72,9 +79,9 @@ class WandbTracker:
             "entity": self._entity,
             "id": wandb_id,
             "name": run_id,
-            "experiment": experiment,
             "config": without_secrets(dict(config)),
             "tags": [tag[:64] for tag in tags],  # W&B's limit
+            "group": group or experiment,
             "root_dir": str(self._folder.parent if named_by_wandb else self._folder),
             "spool": str(self._folder / "spool" / wandb_id),
         }

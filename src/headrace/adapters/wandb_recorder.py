@@ -90,7 +90,7 @@ def _init(start: dict[str, Any], mode: str) -> Any:
         entity=start["entity"],
         id=start["id"],
         name=start["name"],
-        group=start["experiment"],
+        group=start["group"],
         config=start["config"],
         tags=start["tags"],
         resume="allow" if mode == "online" else None,

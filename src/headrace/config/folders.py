@@ -15,7 +15,15 @@ def packaged_conf() -> Path:
     return inside if inside.is_dir() else PACKAGE.parent.parent / "conf"
 
 
+_used: list[Path] = []
+
+
+def use_conf(folder: Path) -> None:
+    """From now on search this folder first, such as the config that a sweep began with."""
+    _used[:] = [folder]
+
+
 def project_conf() -> Path:
     """Return the folder that is searched first: `./conf` where there is one."""
-    own = Path.cwd() / "conf"
+    own = _used[0] if _used else Path.cwd() / "conf"
     return own if own.is_dir() else packaged_conf()

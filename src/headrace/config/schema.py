@@ -44,6 +44,14 @@ class RuntimeNode:
 
 
 @dataclass
+class SweepNode:
+    """What a sweep (`-m`) is to come to, at `sweep`; `hydra.sweeper` says what its jobs are."""
+
+    objective: Any = None  # metric that says which job is best, or {metric: maximize, ...}
+    publish: str = "none"  # best: the best one, through the gate; all: every job as if it ran alone
+
+
+@dataclass
 class Root:
     """The whole."""
 
@@ -66,4 +74,5 @@ class Root:
     lake: dict[str, Any] = field(default_factory=dict)  # node with _target_
     tracker: dict[str, Any] = field(default_factory=dict)  # node with _target_
     runtime: RuntimeNode = field(default_factory=RuntimeNode)
+    sweep: SweepNode = field(default_factory=SweepNode)
     vars: dict[str, Any] = field(default_factory=dict)  # one's own values, to interpolate

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.conf import HydraConf
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
@@ -34,45 +36,76 @@ def split_sweep(overrides: Sequence[str]) -> list[Words]:
 
 
 def compose_jobs(config_name: str, jobs: Sequence[Words]) -> Iterator[tuple[Words, DictConfig]]:
-    """Yield each job's overrides and config, which is good until the next one is asked for.
+    """Yield each job's overrides and config, which is good until the next one is asked for."""
+    configs = JobConfigs(config_name)
+    for job in jobs:
+        yield job, configs.compose(job)
+
+
+class JobConfigs:
+    """Composes one job after the other.
 
     Hydra takes 0.1 s to compose. Jobs that differ in values only, and in no choice of a group, share
     one composition, into which each writes its values over those of the job before.
     """
-    bases: dict[tuple[str, ...], DictConfig] = {}
-    fixed = set(jobs[0]).intersection(*map(set, jobs[1:])) if jobs else set()
-    values = _values({word for job in jobs for word in job} - fixed)
-    for job in jobs:
+
+    def __init__(self, config_name: str) -> None:
+        self._config_name = config_name
+        self._bases: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[DictConfig, HydraConf | None]] = {}
+        self._parsed: dict[str, Override | None] = {}  # None: not only a value
+        self._groups: dict[str, bool] = {}  # by key: is it a config group
+
+    def compose(self, job: Words) -> DictConfig:
+        """Return a job's config, good until the next one is asked for; `HydraConfig` is the job's too.
+
+        Raises `ConfigError` with every problem of the overrides.
+        """
+        self._parse([word for word in job if word not in self._parsed])
+        values = {word: found for word in job if (found := self._parsed[word]) is not None}
         others = tuple(word for word in job if word not in values)
-        if others not in bases:
-            bases[others] = compose(config_name, others)
+        # A job that does not set what the job before did must not find its value.
+        keys = tuple(sorted(override.key_or_group for override in values.values()))
+        if (others, keys) not in self._bases:
+            cfg = compose(self._config_name, job)
+            self._bases[others, keys] = cfg, HydraConfig.instance().cfg
+            return cfg
+        cfg, hydra_cfg = self._bases[others, keys]
+        HydraConfig.instance().cfg = hydra_cfg
         try:
-            for word in job:
-                if word in values:
-                    _write(bases[others], values[word])
-            cfg = bases[others]
+            for override in values.values():
+                _write(cfg, override)
         except COMPOSE_ERRORS:
-            cfg = compose(config_name, job)  # which says what is wrong
-        yield job, cfg
+            del self._bases[others, keys]  # it holds a part of what is wrong
+            return compose(self._config_name, job)  # which says what is wrong
+        return cfg
+
+    def _parse(self, words: Words) -> None:
+        """Find out which overrides only set a value; Hydra is to decide on the others."""
+        if not words:
+            return
+        parser = OverridesParser.create()
+        GlobalHydra.instance().clear()
+        with hydra.initialize_config_dir(version_base=VERSION_BASE, config_dir=str(project_conf())):
+            loader = GlobalHydra.instance().config_loader()
+            for word in words:
+                override = self._parsed[word] = _parse_or_none(parser, word)
+                if override is None:
+                    continue
+                key = override.key_or_group
+                if key not in self._groups:
+                    self._groups[key] = bool(loader.get_group_options(key))
+                plain = override.type in (OverrideType.CHANGE, OverrideType.FORCE_ADD)
+                of_hydra = key.startswith("hydra.")
+                # A mapping would be merged into that of the job before.
+                if not plain or self._groups[key] or override.package or of_hydra or _is_nested(override):
+                    self._parsed[word] = None
 
 
-def _values(words: Iterable[str]) -> dict[str, Override]:
-    """Return the overrides that only set a value; Hydra is to decide on the others."""
-    parser = OverridesParser.create()
-    found: dict[str, Override] = {}
-    groups: dict[str, bool] = {}
-    with hydra.initialize_config_dir(version_base=VERSION_BASE, config_dir=str(project_conf())):
-        loader = GlobalHydra.instance().config_loader()
-        for word in words:
-            override = parser.parse_override(complete([word])[0])
-            key = override.key_or_group
-            if key not in groups:
-                groups[key] = bool(loader.get_group_options(key))
-            plain = override.type in (OverrideType.CHANGE, OverrideType.FORCE_ADD)
-            # A mapping would be merged into that of the job before.
-            if plain and not groups[key] and override.package is None and not _is_nested(override):
-                found[word] = override
-    return found
+def _parse_or_none(parser: OverridesParser, word: str) -> Override | None:
+    try:
+        return parser.parse_override(complete([word])[0])
+    except COMPOSE_ERRORS:
+        return None  # composing says what is wrong
 
 
 def _is_nested(override: Override) -> bool:

@@ -300,8 +300,15 @@ class Context(Protocol):
 class Tracker(Protocol):
     """Logs a run somewhere people look at. It never fails a run: trouble is told as a warning."""
 
-    def start(self, run_id: str, experiment: str, config: Mapping[str, Any], tags: Sequence[str]) -> None:
-        """Open the run. `config` is resolved and holds no secrets."""
+    def start(
+        self,
+        run_id: str,
+        experiment: str,
+        config: Mapping[str, Any],
+        tags: Sequence[str],
+        group: str | None = None,
+    ) -> None:
+        """Open the run. `config` is resolved and holds no secrets; runs of a `group` are shown together."""
 
     def log(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log metrics, at a step where they have one."""
@@ -413,6 +420,9 @@ class Search(Protocol):
         scores: Sequence[tuple[int, float]],
     ) -> None:
         """Take over a trial that ended in an earlier process, in the order of their numbers."""
+
+    def reopen(self, number: int, memory: Mapping[str, Any]) -> None:
+        """Take over a trial that an earlier process did not end, as if it had just been asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ LOSSES = ("loss", "error", "mae", "mse", "rmse", "mape", "brier", "deviance", "s
 
 @dataclass(slots=True, kw_only=True)
 class TrialRecord:
-    """One job of a sweep. `overrides` are all that compose it, `params` those that only some jobs have.
+    """One job of a sweep. `overrides` are those that not every job has, `params` what they set.
 
     `reports` are interim scores by step, `memory` is the search's own, `run` the run that did it, or
     for a cached job the one whose results these are.
@@ -46,11 +46,25 @@ class TrialRecord:
     memory: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRef:
+    """What a run knows of the sweep that it is a job of. `params` are what sets it apart from others."""
+
+    id: str
+    trial: int
+    params: Mapping[str, Any]
+    flow_run_id: str | None = None  # Prefect's, of the sweep
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": self.id, "trial": self.trial, "overrides": dict(self.params)}
+
+
 @dataclass(slots=True, kw_only=True)
 class SweepRecord:
-    """`overrides` are those of the command; `objective` says by metric which way is better.
+    """`overrides` are those of the command, `fixed` those that every job has; both without secrets.
 
-    `conf` is the folder, beside this record, with the config that the sweep began with.
+    `objective` says by metric which way is better. The folder `conf` beside the record holds the
+    config that the sweep began with.
     """
 
     id: str
@@ -62,6 +76,7 @@ class SweepRecord:
     started: str
     seconds: float
     objective: dict[str, Direction]
+    fixed: list[str] = field(default_factory=list)
     trials: list[TrialRecord] = field(default_factory=list)
     published: dict[str, Any] | None = None
     prefect: dict[str, Any] = field(default_factory=dict)
@@ -138,11 +153,14 @@ def _parse_trial(data: Mapping[str, Any]) -> TrialRecord:
     return trial
 
 
-def varying(jobs: Iterable[list[str]]) -> list[dict[str, str]]:
-    """Return for each job the overrides that not every job has, as `{key: value}`."""
-    listed = list(jobs)
-    shared = set(listed[0]).intersection(*map(set, listed[1:])) if len(listed) > 1 else set()
-    return [
-        {word.partition("=")[0].lstrip("+"): word.partition("=")[2] for word in job if word not in shared}
-        for job in listed
-    ]
+def split_shared(jobs: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return the overrides that all jobs have, and for each job its others, in their order."""
+    shared = set(jobs[0]).intersection(*map(set, jobs)) if jobs else set()
+    fixed = [word for word in jobs[0] if word in shared] if jobs else []
+    return fixed, [[word for word in job if word not in shared] for job in jobs]
+
+
+def as_params(overrides: Iterable[str]) -> dict[str, str]:
+    """Return what overrides set, as it was written, by key."""
+    parts = (override.partition("=") for override in overrides)
+    return {key.lstrip("+"): value for key, _, value in parts}

@@ -56,7 +56,8 @@ class PrefectRuntime:
     """Runs bodies as Prefect flow runs on the server at `api_url()`.
 
     `api_url` is asked when a body is to run, after Prefect's import: a server may start meanwhile.
-    `results_dir` holds one result record a key; it is the folder of the stage cache. Inside an
+    `results_dir` holds one result record a key; it is the folder of the stage cache. `parent_id` is a
+    flow run, of another process, below which this one is shown. Inside an
     active flow run (a deployed flow) `run` joins that one, with its server, settings and task
     runner. One body at a time: `run` is not re-entrant, `submit` may be called from any thread
     that carries the flow's context.
@@ -69,11 +70,13 @@ class PrefectRuntime:
         *,
         max_workers: int | None = None,
         flow_name: str = FLOW_NAME,
+        parent_id: str | None = None,
     ) -> None:
         self._api_url = api_url
         self._results_dir = Path(results_dir).absolute()
         self._max_workers = max_workers
         self._flow_name = flow_name
+        self._parent_id = parent_id
         self._info: dict[str, Any] = {}
 
     def run(self, name: str, body: Callable[[], T], parameters: Mapping[str, Any], plan_markdown: str) -> T:
@@ -94,7 +97,11 @@ class PrefectRuntime:
         outcome: Outcome[T] = Outcome(noted)
         url = self._api_url()
         with shell_settings(url), quiet_logging(), _telling_of_the_server(url, outcome):
-            self._flow(name, outcome, parameters)(**parameters, return_state=True)
+            flow = self._flow(name, outcome, parameters)
+            if self._parent_id is None:
+                flow(**parameters, return_state=True)
+            else:
+                _run_below(UUID(self._parent_id), flow, name, parameters)
         return outcome.get()
 
     def submit(self, task: StageTask) -> StageFuture:
@@ -170,6 +177,31 @@ def thread_runner() -> Any:
             super().__exit__(exc_type, exc_value, traceback)
 
     return ThreadRunner
+
+
+def _run_below(parent_id: UUID, flow: Flow[..., Any], name: str, parameters: Mapping[str, Any]) -> None:
+    """Run a flow as the child of a flow run of another process.
+
+    As Prefect itself does for a flow in a flow: a task run of the parent stands for the child.
+    """
+    from prefect import Task
+    from prefect.client.orchestration import get_client
+    from prefect.flow_engine import run_flow
+    from prefect.states import Pending
+
+    with get_client(sync_client=True) as client:
+        stand_in: Task[..., Any] = Task(_nothing, name=name, version="")
+        task_run = client.create_task_run(
+            stand_in, flow_run_id=parent_id, dynamic_key=name, name=name, state=Pending(), task_inputs={}
+        )
+        flow_run = client.create_flow_run(
+            flow, parameters=dict(parameters), parent_task_run_id=task_run.id, state=Pending(), name=name
+        )
+    run_flow(flow, flow_run=flow_run, parameters=dict(parameters), return_type="state")
+
+
+def _nothing() -> None:
+    return
 
 
 def _attach_plan(flow_run_id: UUID, markdown: str) -> None:

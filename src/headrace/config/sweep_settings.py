@@ -1,0 +1,164 @@
+"""What the config says of a sweep: its objective, its search, its budget and its workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from omegaconf import DictConfig, OmegaConf
+
+from headrace.config.schema import SweepNode
+from headrace.config.typed import typed_node
+from headrace.core.sweep import Direction, guess_direction
+from headrace.errors import ConfigError, Problem, did_you_mean
+
+# OmegaConf reads these annotations at run time, and knows Optional[...] but not every `X | None`.
+
+
+@dataclass
+class LauncherNode:
+    """Where the jobs of a sweep run, at `hydra.launcher`."""
+
+    _target_: str = "hydra_plugins.headrace_launcher.HeadraceLauncher"
+    mode: str = "workers"  # or deployment: jobs become runs of a Prefect deployment
+    n_jobs: Optional[int] = None  # noqa: UP045  # side by side; null: one a core, eight at most
+    on_failure: str = "continue"  # or stop: start no job after one has failed
+    gpus_per_job: Optional[int] = None  # noqa: UP045  # null: every job sees all
+    deployment: Optional[str] = None  # noqa: UP045  # <flow>/<name>, for mode=deployment
+    wait: bool = True  # false: leave once the jobs of a deployment are submitted
+    host: str = "127.0.0.1"  # where jobs report interim scores to; workers elsewhere must reach it
+
+
+@dataclass
+class SweeperNode:
+    """What the jobs of a sweep are, at `hydra.sweeper`. Without a sampler they are a grid."""
+
+    _target_: str = "hydra_plugins.headrace_sweeper.HeadraceSweeper"
+    params: dict[str, Any] = field(default_factory=dict)  # the space, in the grammar of overrides
+    sampler: Optional[dict[str, Any]] = None  # noqa: UP045  # a node such as optuna.samplers.TPESampler
+    pruner: Optional[dict[str, Any]] = None  # noqa: UP045  # a node such as optuna.pruners.HyperbandPruner
+    n_trials: Optional[int] = None  # noqa: UP045  # null: as many as the budget of time or the grid allows
+    minutes: Optional[float] = None  # noqa: UP045  # start no trial after that
+    seed: Optional[int] = None  # noqa: UP045  # of the sampler; null: the experiment's
+
+
+ON_FAILURE = ("continue", "stop")
+PUBLISH = ("none", "best", "all")
+MODES = ("workers", "deployment")
+DIRECTIONS = ("maximize", "minimize")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSettings:
+    """A checked `SweepNode`, `LauncherNode` and `SweeperNode`."""
+
+    objective: Mapping[str, Direction]
+    publish: str
+    launcher: LauncherNode
+    sweeper: SweeperNode
+    runtime: str
+    seed: int
+
+    @property
+    def is_search(self) -> bool:
+        return self.sweeper.sampler is not None
+
+
+def load_sweep_settings(cfg: DictConfig) -> SweepSettings:
+    """Check what a config with its `hydra` node says of a sweep. Raises `ConfigError` with every problem."""
+    problems: list[Problem] = []
+    node = _plain(cfg, "sweep") or {}
+    typed = typed_node(SweepNode, "sweep", node, problems) or SweepNode()
+    launcher = typed_node(LauncherNode, "hydra.launcher", _plain(cfg, "hydra.launcher"), problems)
+    sweeper = typed_node(SweeperNode, "hydra.sweeper", _plain(cfg, "hydra.sweeper"), problems)
+    launcher, sweeper = launcher or LauncherNode(), sweeper or SweeperNode()
+    objective = _load_objective(typed.objective, problems)
+    _check_words(typed, launcher, problems)
+    _check_numbers(launcher, sweeper, problems)
+    if sweeper.sampler is not None and not objective and not problems:
+        found = "a search needs one: the metric that says which trial is best"
+        problems.append(Problem("sweep.objective", found, "type: sweep.objective=accuracy"))
+    if sweeper.sampler is not None and sweeper.n_trials is None and sweeper.minutes is None:
+        hint = "type: hydra.sweeper.n_trials=50, or hydra.sweeper.minutes=30"
+        problems.append(Problem("hydra.sweeper.n_trials", "a search needs a budget", hint))
+    if typed.publish == "best" and not objective:
+        found = "the best by what? There is no sweep.objective"
+        problems.append(Problem("sweep.publish", found, "type: sweep.objective=accuracy"))
+    if problems:
+        raise ConfigError(problems)
+    seed = cfg.get("seed")
+    return SweepSettings(
+        objective=objective,
+        publish=typed.publish,
+        launcher=launcher,
+        sweeper=sweeper,
+        runtime=str(OmegaConf.select(cfg, "runtime.kind") or "local"),
+        seed=sweeper.seed if sweeper.seed is not None else seed if isinstance(seed, int) else 0,
+    )
+
+
+def load_launcher(cfg: DictConfig) -> LauncherNode:
+    """Check `hydra.launcher`, of any app. Raises `ConfigError` with every problem."""
+    problems: list[Problem] = []
+    node = _plain(cfg, "hydra.launcher")
+    launcher: LauncherNode = typed_node(LauncherNode, "hydra.launcher", node, problems) or LauncherNode()
+    _check_numbers(launcher, SweeperNode(), problems)
+    if problems:
+        raise ConfigError(problems)
+    return launcher
+
+
+def _plain(cfg: DictConfig, key: str) -> Any:
+    node = OmegaConf.select(cfg, key)
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def _load_objective(node: Any, problems: list[Problem]) -> dict[str, Direction]:
+    """Return the way that is better by metric: of a name, of several, or as a mapping says it."""
+    where = "sweep.objective"
+    if node is None:
+        return {}
+    if isinstance(node, str):
+        node = [node]
+    if isinstance(node, Sequence) and all(isinstance(name, str) for name in node):
+        return {name: guess_direction(name) for name in node}
+    if not isinstance(node, Mapping):
+        problems.append(Problem(where, f"{node!r} names no metric", f"type: {where}=accuracy"))
+        return {}
+    for name, direction in node.items():
+        if direction not in DIRECTIONS:
+            hint = did_you_mean(str(direction), DIRECTIONS, f"{where}.{name}={{}}")
+            problems.append(Problem(f"{where}.{name}", f"'{direction}' is no direction", hint))
+    return {str(name): direction for name, direction in node.items() if direction in DIRECTIONS}
+
+
+def _check_words(sweep: SweepNode, launcher: LauncherNode, problems: list[Problem]) -> None:
+    for where, word, allowed in (
+        ("sweep.publish", sweep.publish, PUBLISH),
+        ("hydra.launcher.on_failure", launcher.on_failure, ON_FAILURE),
+        ("hydra.launcher.mode", launcher.mode, MODES),
+    ):
+        if word not in allowed:
+            problems.append(
+                Problem(where, f"there is no '{word}'", did_you_mean(word, allowed, f"{where}={{}}"))
+            )
+    if launcher.mode == "deployment" and launcher.deployment is None:
+        hint = "type: hydra.launcher.deployment=<flow>/<name>; `prefect deployment ls` lists them"
+        problems.append(Problem("hydra.launcher.deployment", "has no value", hint))
+
+
+def _check_numbers(launcher: LauncherNode, sweeper: SweeperNode, problems: list[Problem]) -> None:
+    for where, value, least in (
+        ("hydra.launcher.n_jobs", launcher.n_jobs, 1),
+        ("hydra.launcher.gpus_per_job", launcher.gpus_per_job, 1),
+        ("hydra.sweeper.n_trials", sweeper.n_trials, 1),
+    ):
+        if value is not None and value < least:
+            problems.append(Problem(where, f"{value} is below {least}", f"type: {where}={least}"))
+    if sweeper.minutes is not None and not sweeper.minutes > 0:
+        problems.append(
+            Problem(
+                "hydra.sweeper.minutes", f"{sweeper.minutes} is no time", "type: hydra.sweeper.minutes=30"
+            )
+        )

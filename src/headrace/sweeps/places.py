@@ -1,0 +1,96 @@
+"""Where the jobs of a sweep run, and the Prefect flow run that they hang on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from headrace.adapters.report_channel import ReportListener
+from headrace.config.sweep_settings import LauncherNode, SweepSettings
+from headrace.core.ports import Workers
+from headrace.core.sweep import SweepRecord
+from headrace.errors import ConfigError
+from headrace.job import Job
+from headrace.sweeps.sources import Source
+
+WORKERS_AT_MOST = 8  # where nobody says how many
+FLOW_NAME = "headrace sweep"
+
+Call = Callable[[Mapping[str, Any]], Any]
+
+
+@contextmanager
+def open_workers(
+    settings: SweepSettings, source: Source, call: Call
+) -> Iterator[tuple[Workers, Mapping[str, Any] | None]]:
+    """Give the workers that the config asks for, and where their jobs report to; None: nowhere."""
+    if settings.sweeper.pruner is None:
+        yield _build_workers(settings, source, call), None
+        return
+    listener = ReportListener(source.judge, settings.launcher.host)
+    try:
+        yield _build_workers(settings, source, call), listener.address()
+    finally:
+        listener.close()
+
+
+def _build_workers(settings: SweepSettings, source: Source, call: Call) -> Workers:
+    from headrace.adapters.workers_process import ProcessWorkers
+
+    size = jobs_side_by_side(settings.launcher, source.total)
+    return ProcessWorkers(size, call, share_gpus(settings.launcher.gpus_per_job, size))
+
+
+def jobs_side_by_side(launcher: LauncherNode, total: int | None) -> int:
+    """Return how many jobs run at a time: as asked, else one a core, and no more than there are jobs."""
+    wanted = launcher.n_jobs or min(os.cpu_count() or 1, WORKERS_AT_MOST)
+    return max(1, wanted if total is None else min(wanted, total))
+
+
+def share_gpus(gpus_per_job: int | None, size: int) -> list[str]:
+    """Return the devices of each worker. Raises `ConfigError` where there are too few for all."""
+    if gpus_per_job is None:
+        return []
+    devices = visible_gpus()
+    if len(devices) < gpus_per_job * size:
+        raise ConfigError.one(
+            "hydra.launcher.gpus_per_job",
+            f"{size} jobs side by side need {gpus_per_job * size} GPUs, there are {len(devices)}",
+            f"type: hydra.launcher.n_jobs={max(1, len(devices) // gpus_per_job)}"
+            if len(devices) >= gpus_per_job
+            else "leave it out",
+        )
+    return [",".join(devices[slot * gpus_per_job : (slot + 1) * gpus_per_job]) for slot in range(size)]
+
+
+def visible_gpus() -> list[str]:
+    """Return the ids of the GPUs that this process may use, without importing what uses them."""
+    said = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if said is not None:
+        return [part.strip() for part in said.split(",") if part.strip() not in ("", "-1")]
+    import shutil
+    import subprocess
+
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = subprocess.run(
+        ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return listed.stdout.split() if listed.returncode == 0 else []
+
+
+def run_as_flow(job: Job, record: SweepRecord, body: Callable[[], None], plan: str) -> None:
+    """Run the body as one Prefect flow run, where the config runs on Prefect. `job` is any of the sweep's."""
+    runtime = job.runtime()
+
+    def noted() -> None:
+        record.prefect = runtime.info()
+        body()
+
+    runtime.run(f"sweep {record.id}", noted, {"overrides": list(record.overrides)}, plan)

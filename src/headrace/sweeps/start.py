@@ -1,0 +1,242 @@
+"""Start a sweep, or go on with one: plan it as a whole, choose its workers, tell what it came to."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from headrace import tell_sweep
+from headrace.adapters.sweep_files import SweepFiles
+from headrace.assemble import Prepared, prepare
+from headrace.cached import read_cached
+from headrace.config.sweep import JobConfigs, split_sweep
+from headrace.config.sweep_settings import load_sweep_settings
+from headrace.core.record import RunRecord
+from headrace.core.secrets import redact_overrides
+from headrace.core.sweep import ENDED, SweepRecord, TrialRecord, as_params, split_shared
+from headrace.errors import GateRejected
+from headrace.run import new_run_id
+from headrace.sweep_plan import PlannedJob, SweepPlan, plan_jobs, plan_sweep
+from headrace.sweeps.engine import Engine, run_jobs
+from headrace.sweeps.job import run_sweep_job
+from headrace.sweeps.sources import Grid, Source
+
+NOT_PUBLISHED = "++publish=false"
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRequest:
+    """What somebody typed. `cfg` is the config with its `hydra` node, `words` the overrides of every job.
+
+    `publish` runs one job alone, from all its overrides, and publishes it. `resumed` is the id of the
+    sweep that is to go on.
+    """
+
+    flow: str
+    cfg: DictConfig
+    words: Sequence[str]
+    publish: Callable[[Sequence[str]], RunRecord | None]
+    resumed: str | None = None
+
+
+def start_sweep(request: SweepRequest) -> int:
+    """Run a sweep and return the exit code. Raises `ConfigError` before anything is written."""
+    return _Sweep(request).go()
+
+
+class _Sweep:
+    def __init__(self, request: SweepRequest) -> None:
+        self.request = request
+        self.settings = load_sweep_settings(request.cfg)
+        self.root = Path(str(request.cfg.get("headrace_dir") or ".headrace")).absolute()
+        self.files = SweepFiles(self.root / "sweeps")
+        self.resumed = self.files.read(request.resumed) if request.resumed else None
+        self.started = time.perf_counter()
+        self.fixed: list[str] = []  # overrides that every job has
+        self.plan: SweepPlan | None = None
+
+    def go(self) -> int:
+        if self.settings.is_search:
+            from headrace.sweeps.search import prepare_search
+
+            prepared, record, source = prepare_search(self)
+        else:
+            prepared, record, source = self._prepare_grid()
+        if self.resumed is None:
+            self._freeze(record)
+        with self.files.hold(record.id):
+            try:
+                if self.settings.is_search or any(trial.state not in ENDED for trial in record.trials):
+                    self._run(record, source, prepared)
+                record.state = "failed" if any(t.state == "failed" for t in record.trials) else "succeeded"
+            except KeyboardInterrupt:
+                record.state = "interrupted"
+            except BaseException as error:
+                record.state, record.error = "failed", str(error)
+                raise
+            finally:
+                record.seconds = round(record.seconds + time.perf_counter() - self.started, 3)
+                self.files.write(record)
+            return self._finish(record)
+
+    # --- what there is to do ------------------------------------------------------------------
+
+    def _prepare_grid(self) -> tuple[Prepared, SweepRecord, Source]:
+        params = [f"{key}={value}" for key, value in self.settings.sweeper.params.items()]
+        typed = {word.partition("=")[0].lstrip("+") for word in self.request.words}
+        words = [*(w for w in params if w.partition("=")[0] not in typed), *self.request.words]
+        words += self.job_words()
+        self.fixed, others = split_shared(split_sweep(words))
+        prepared = self.prepare_first([*self.fixed, *others[0]])
+        planned = dict(enumerate(plan_jobs(self.request.flow, words, self.request.flow)))
+        record = self.resumed or self.new_record(prepared)
+        if self.resumed is None:
+            for number, overrides in enumerate(others):
+                trial = TrialRecord(number=number, overrides=overrides, params=as_params(overrides))
+                record.trials.append(trial)
+            self.plan = plan_sweep(list(planned.values()))
+            tell_sweep.tell_plan(self.plan)
+        self._take_cached(record, planned, prepared)
+        return prepared, record, Grid(record, planned)
+
+    def prepare_first(self, words: list[str]) -> Prepared:
+        """Check and plan one job, of which the others differ in what is swept."""
+        return prepare(JobConfigs(self.request.flow).compose(words), words, flow=self.request.flow, dry=True)
+
+    def _take_cached(
+        self, record: SweepRecord, planned: Mapping[int, PlannedJob], prepared: Prepared
+    ) -> None:
+        """Write down the results of jobs of which every stage is cached: they need no worker."""
+        if self.settings.publish == "all":
+            return
+        for trial in record.trials:
+            job = planned[trial.number]
+            if trial.state in ENDED or (found := read_cached(job.graph, job.plan, prepared.job.lake)) is None:
+                continue
+            if all(name in found.metrics for name in record.objective):
+                trial.state = "rejected" if found.rejected else "cached"
+                trial.run, trial.metrics = found.run, found.metrics
+
+    def job_words(self) -> list[str]:
+        """Return what every job is told beside what was typed."""
+        return [] if self.settings.publish == "all" else [NOT_PUBLISHED]
+
+    def new_record(self, prepared: Prepared) -> SweepRecord:
+        """Return the record of a sweep that begins now."""
+        typed = [*_hydra_words(self.request.cfg), *self.request.words]
+        shown = redact_overrides(typed)
+        sweep_id = new_run_id()
+        return SweepRecord(
+            id=sweep_id,
+            experiment=prepared.job.experiment.name,
+            flow=self.request.flow,
+            command=shlex.join(["python", "-m", f"flows.{self.request.flow}", "-m", *shown]),
+            overrides=shown,
+            state="running",
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=0.0,
+            objective=dict(self.settings.objective),
+            fixed=redact_overrides(self.fixed),
+            resume=shlex.join(["python", "-m", f"flows.{self.request.flow}", "-m", f"resume={sweep_id}"]),
+        )
+
+    def _freeze(self, record: SweepRecord) -> None:
+        """Keep the config that the sweep begins with: somebody may edit it meanwhile."""
+        sources = OmegaConf.select(self.request.cfg, "hydra.runtime.config_sources") or []
+        folders = [Path(str(s.path)) for s in sources if s.schema == "file" and Path(str(s.path)).is_dir()]
+        self.files.freeze(record.id, folders)
+        self.files.write(record)
+
+    # --- doing it -----------------------------------------------------------------------------
+
+    def _run(self, record: SweepRecord, source: Source, prepared: Prepared) -> None:
+        from headrace.sweeps.places import open_workers, run_as_flow
+
+        record.state, record.error = "running", None
+        prepared.begin()
+        display = tell_sweep.open_display(record, source.total)
+
+        def body() -> None:
+            with open_workers(self.settings, source, run_sweep_job) as (workers, reports):
+                run_jobs(
+                    Engine(
+                        record=record,
+                        files=self.files,
+                        source=source,
+                        workers=workers,
+                        display=display,
+                        payload=lambda trial: self._payload(record, trial, reports),
+                        stop_on_failure=self.settings.launcher.on_failure == "stop",
+                        check=lambda trial: self._check_objective(record, trial),
+                    )
+                )
+
+        try:
+            run_as_flow(prepared.job, record, body, tell_sweep.plan_line(self.plan) if self.plan else "")
+        finally:
+            display.close()
+
+    def _payload(
+        self, record: SweepRecord, trial: TrialRecord, reports: Mapping[str, Any] | None
+    ) -> Mapping[str, Any]:
+        return {
+            "flow": self.request.flow,
+            "overrides": [*self.fixed, *trial.overrides],
+            "params": trial.params,
+            "trial": trial.number,
+            "sweep": record.id,
+            "flow_run": record.prefect.get("flow_run_id"),
+            "conf": str(self.files.conf(record.id)),
+            "folder": str(self.files.job(record.id, trial.number)),
+            "cwd": str(Path.cwd()),
+            "reports": reports,
+        }
+
+    def _check_objective(self, record: SweepRecord, trial: TrialRecord) -> None:
+        """Raise `ConfigError` where a job has run through and logs no such metric: none would."""
+        if trial.run is None or not trial.metrics:
+            return
+        missing = [name for name in record.objective if name not in trial.metrics]
+        if missing:
+            raise tell_sweep.no_such_metric(missing[0], sorted(trial.metrics))
+
+    # --- what it came to ----------------------------------------------------------------------
+
+    def _finish(self, record: SweepRecord) -> int:
+        tell_sweep.tell_results(record, self.files)
+        if record.state == "interrupted":
+            return INTERRUPTED
+        code = FAILED if any(trial.state == "failed" for trial in record.trials) else 0
+        ranked = record.ranked()
+        if self.settings.publish == "best" and ranked:
+            return self._publish_best(record, ranked[0]) or code
+        return code
+
+    def _publish_best(self, record: SweepRecord, best: TrialRecord) -> int:
+        tell_sweep.tell_best(best)
+        published = self.request.publish(alone([*self.fixed, *best.overrides]))
+        if published is None:
+            return 0
+        record.published = published.published
+        self.files.write(record)
+        return {"succeeded": 0, "rejected": GateRejected.exit_code}.get(published.state, FAILED)
+
+
+def _hydra_words(cfg: DictConfig) -> list[str]:
+    words = OmegaConf.select(cfg, "hydra.overrides.hydra") or []
+    return [str(word) for word in words if not str(word).startswith("hydra.mode=")]
+
+
+def alone(overrides: Sequence[str]) -> list[str]:
+    """Return the overrides that run a job of a sweep alone, so that it publishes."""
+    return [word for word in overrides if word != NOT_PUBLISHED and not word.startswith("+sweep=")]
