@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,13 +20,13 @@ from typing import TypeVar
 
 from headrace.assemble import Memory, prepare
 from headrace.config.compose import compose
-from headrace.config.sweep import compose_jobs, split_sweep
-from headrace.sweep_plan import PlannedJob, plan_sweep
+from headrace.sweep_plan import plan_jobs, plan_sweep
 
 T = TypeVar("T")
 
 JOBS_SECONDS = 10.0  # for 1,000 jobs of 8 stages
 PLAN_SECONDS = 1.0  # beyond composing
+ROUNDS = 3
 failed: list[str] = []
 
 
@@ -82,25 +83,30 @@ def bench_stages(stages: int) -> None:
     tell("  keys", making, f"{1000 * making / stages:.2f} ms each")
 
 
+def bench_command() -> None:
+    """Time the command itself, from a cold process to its end, beside a process that composes alone."""
+    words = ["+experiment=breast_cancer", "model.C=3"]
+    alone = f"from headrace.config.compose import compose; compose('train', {words})"
+    composing = min(timed_process("-c", alone) for _ in range(ROUNDS))
+    planning = min(timed_process("-m", "flows.plan", *words) for _ in range(ROUNDS))
+    tell("a process that composes alone", composing)
+    tell("python -m flows.plan, beyond that", planning - composing, limit=PLAN_SECONDS)
+
+
+def timed_process(*words: str) -> float:
+    seconds, _ = timed(lambda: subprocess.run([sys.executable, *words], check=True, capture_output=True))
+    return seconds
+
+
 def bench_sweep(jobs: int) -> None:
     words = ["+experiment=breast_cancer", "tracker=none", f"model.C=range(1,{jobs + 1})"]
     composing, _ = timed(lambda: compose("train", words[:2]))
 
-    def plan_all() -> int:
-        planned: list[PlannedJob] = []
-        memory: Memory | None = None
-        for job, cfg in compose_jobs("train", split_sweep(words)):
-            memory = memory or Memory.of(cfg)
-            prepared = prepare(cfg, job, flow="train", dry=True, memory=memory)
-            parts = {spec.name: prepared.own_parts(spec) for spec in prepared.job.graph.order}
-            planned.append(
-                PlannedJob(overrides=tuple(job), graph=prepared.job.graph, plan=prepared.plan, parts=parts)
-            )
-        return plan_sweep(planned).distinct
-
-    seconds, distinct = timed(plan_all)
+    planning, planned = timed(lambda: list(plan_jobs("train", words, flow="train")))
+    counting, sweep = timed(lambda: plan_sweep(planned))
+    seconds = planning + counting
     limit = JOBS_SECONDS * jobs / 1000
-    note = f"{1000 * seconds / jobs:.1f} ms a job, {distinct} distinct stages"
+    note = f"{1000 * seconds / jobs:.1f} ms a job, {sweep.distinct:,} distinct stages"
     tell(f"a sweep of {jobs:,} jobs x 8 stages: plan", seconds, note, limit=limit)
     tell("  composing each of them would take", composing * jobs, f"{composing * jobs / seconds:.1f} x that")
 
@@ -114,6 +120,7 @@ def main() -> int:
         sys.path.insert(0, folder)
         for stages in (10, 100, 1000):
             bench_stages(stages)
+        bench_command()
         bench_sweep(options.jobs)
         os.chdir("/")
     if failed:

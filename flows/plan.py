@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from omegaconf import DictConfig
 
 from headrace import entry, tell_plan
-from headrace.assemble import Memory, prepare
-from headrace.config.sweep import compose_jobs, split_sweep
-from headrace.sweep_plan import PlannedJob, plan_sweep
+from headrace.assemble import prepare
+from headrace.sweep_plan import plan_jobs, plan_sweep
 
 
 def plan_run(cfg: DictConfig, overrides: Sequence[str], as_json: bool) -> None:
@@ -25,21 +24,9 @@ def plan_run(cfg: DictConfig, overrides: Sequence[str], as_json: bool) -> None:
     tell_plan.tell(prepare(cfg, overrides, flow="train", dry=True), as_json)
 
 
-def plan_jobs(overrides: Sequence[str], as_json: bool) -> None:
+def plan_all(overrides: Sequence[str], as_json: bool) -> None:
     """Plan a sweep as a whole, and tell."""
-    jobs: list[PlannedJob] = []
-    memory: Memory | None = None
-    for words, cfg in compose_jobs("train", split_sweep(overrides)):
-        memory = memory or Memory.of(cfg)
-        prepared = prepare(cfg, words, flow="train", dry=True, memory=memory)
-        jobs.append(
-            PlannedJob(
-                overrides=tuple(words),
-                graph=prepared.job.graph,
-                plan=prepared.plan,
-                parts={spec.name: prepared.own_parts(spec) for spec in prepared.job.graph.order},
-            )
-        )
+    jobs = list(plan_jobs("train", overrides, flow="train"))
     tell_plan.tell_sweep(plan_sweep(jobs), overrides, as_json)
 
 
@@ -54,7 +41,7 @@ def main() -> None:
         return 0
 
     if len(words) < len(sys.argv) - 1:
-        entry.run(lambda: plan_jobs(words, as_json))
+        entry.run(lambda: plan_all(words, as_json))
     entry.shell("train", task, flow="plan")
 
 

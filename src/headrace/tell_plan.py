@@ -10,8 +10,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from headrace.core.plan import Plan, StagePlan, State, final_runs
+from headrace.core.plan import Plan, StagePlan, State, final_runs, name_outputs
+from headrace.core.ports import MAIN
 from headrace.core.secrets import redact_overrides
+from headrace.publish import find_version, read_registry
 
 if TYPE_CHECKING:
     from headrace.assemble import Prepared
@@ -35,7 +37,12 @@ def tell_sweep(sweep: SweepPlan, overrides: Sequence[str], as_json: bool) -> Non
     command = shlex.join(["python", "-m", "flows.train", "-m", *redact_overrides(overrides)])
     if as_json:
         stages = {
-            stage.name: {"distinct": stage.distinct, "cached": stage.cached, "execute": stage.execute}
+            stage.name: {
+                "distinct": stage.distinct,
+                "cached": stage.cached,
+                "execute": stage.execute,
+                "estimated_seconds": stage.estimated_seconds,
+            }
             for stage in sweep.stages
         }
         document = {
@@ -60,10 +67,21 @@ def tell_sweep(sweep: SweepPlan, overrides: Sequence[str], as_json: bool) -> Non
     for stage in sweep.stages:
         print(f"{stage.name:<{width}}  {stage.distinct:>8}  {stage.cached:>6}  {stage.execute:>7}")
     if sweep.shared and sweep.jobs > 1:
-        print(f"\nshared by all {sweep.jobs} jobs: {', '.join(sweep.shared)}")
-    if sweep.execute and sweep.estimated_seconds is not None:
-        print(f"estimated: {_seconds(sweep.estimated_seconds)} with one worker")
+        verb = "is" if len(sweep.shared) == 1 else "are"
+        print(f"\n{', '.join(sweep.shared)} {verb} shared by all {sweep.jobs} jobs")
+    if sweep.execute:
+        print(_sweep_seconds(sweep))
     print(f"\nto run it, type:\n{command}" if sweep.execute else "\nnothing would execute")
+
+
+def _sweep_seconds(sweep: SweepPlan) -> str:
+    told = {stage.name: stage.estimated_seconds for stage in sweep.stages if stage.execute}
+    known = [seconds for seconds in told.values() if seconds is not None]
+    unknown = [name for name, seconds in told.items() if seconds is None]
+    if not known:
+        return "how long that takes is not known yet"
+    about = f"at least {_seconds(sum(known))}, with {', '.join(unknown)} not known" if unknown else ""
+    return f"estimated: {about or 'about ' + _seconds(sum(known))}, with one worker"
 
 
 def _lines(prepared: Prepared) -> Iterator[str]:
@@ -129,22 +147,53 @@ def _outcome(prepared: Prepared) -> Iterator[str]:
         runs = ", ".join(final_runs(job.graph, prepared.plan))
         yield f"nothing to do: made by run {runs}"
         return
+    if rejection := prepared.rejected_by():
+        yield f"nothing runs: {rejection}"
+        return
     if spec is None:
         yield "publishes nothing"
     else:
-        gate = " if the gate passes" if spec.gate else ""
-        yield f"publishes {spec.model}, alias {spec.alias}{gate}"
+        gate = ", if the gate passes" if spec.gate else ""
+        yield f"publishes {spec.model} version {_version(prepared)}, alias {spec.alias}{gate}"
     yield f"\nto run it, type:\n{job.command}"
+
+
+def _version(prepared: Prepared) -> int:
+    """Return the number that the run's package gets if nobody else publishes meanwhile.
+
+    A package that is a version already keeps its number.
+    """
+    job = prepared.job
+    spec = job.experiment.publish
+    assert spec is not None
+    registry = read_registry(job.lake, MAIN, spec.model)
+    stage = job.experiment.stage(job.graph.producer[spec.package])
+    result = prepared.plan[stage.name].result
+    if result is not None:
+        known = find_version(registry, name_outputs(stage, result)[spec.package].digest)
+        if known is not None:
+            return int(known["version"])
+    return 1 + max((int(version["version"]) for version in registry["versions"]), default=0)
 
 
 def _document(prepared: Prepared) -> dict[str, Any]:
     job, plan = prepared.job, prepared.plan
     spec = job.experiment.publish
+    rejection = None if prepared.nothing_to_do else prepared.rejected_by()
+    publishes = None
+    if spec is not None and rejection is None and not prepared.nothing_to_do:
+        publishes = {
+            "model": spec.model,
+            "version": _version(prepared),
+            "alias": spec.alias,
+            "gate": spec.gate,
+        }
     return {
         "experiment": job.experiment.name,
         "against": job.planner.past.run,
         "nothing_to_do": prepared.nothing_to_do,
-        "publishes": None if spec is None else {"model": spec.model, "alias": spec.alias},
+        "rejected": None if rejection is None else str(rejection),
+        "publishes": publishes,
         "command": job.command,
         "stages": [
             {

@@ -12,6 +12,7 @@ import pytest
 
 from headrace.core.code import CodeIndex, Reach
 from headrace.core.module import read_code
+from headrace.errors import ConfigError
 
 Write = Callable[[Mapping[str, str]], None]
 
@@ -164,6 +165,76 @@ def test_an_import_of_a_computed_name_is_told(write: Write) -> None:
     assert reach().dynamic == ("reached.helper:3",)
     write({"reached/helper.py": "from importlib import import_module\nx = import_module('.x', package)\n"})
     assert reach().dynamic == ("reached.helper:2",)
+
+
+def test_what_hides_behind_a_computed_name_is_covered_by_naming_it(write: Write) -> None:
+    """A root more, as `depends_on` gives it, is reached; a package stands for everything in it."""
+    load = "import importlib\n\nx = importlib.import_module(f'reached.plugins.{name}')\n"
+    plugins = {
+        f"reached/plugins/{name}.py": "x = 1\n" for name in ("__init__", "one", "deep/__init__", "deep/two")
+    }
+    write(PACKAGE | plugins | {"reached/helper.py": load, "reached/plugins/notes.txt": "none"})
+    assert not any("plugins" in name for name in reach().modules)
+    assert reach().dynamic == ("reached.helper:3",)
+    assert "reached.plugins.one" in reach("reached.steps.clean", "reached.plugins.one").modules
+    whole = reach("reached.steps.clean", "reached.plugins").modules
+    inside = {"reached.plugins", "reached.plugins.one", "reached.plugins.deep", "reached.plugins.deep.two"}
+    assert whole.keys() - reach().modules.keys() == inside
+    write({"reached/plugins/deep/two.py": "x = 2\n"})
+    assert reach("reached.steps.clean", "reached.plugins").modules != whole
+
+
+def test_a_star_brings_the_modules_that_a_package_lists(write: Write) -> None:
+    """`__all__` of a package may name modules, which a star then imports; other names there are none."""
+    write(PACKAGE | {"reached/__init__.py": "__all__ = ['helper', 'nothing']\n"})
+    write({"reached/steps.py": "from reached import *\n"})
+    assert list(reach().modules) == ["reached", "reached.helper", "reached.steps"]
+
+
+def test_a_module_that_somebody_else_imported_counts_where_it_is_used(write: Write) -> None:
+    """`import reached` and a use of `reached.helper.scale` work as soon as anybody imported the helper."""
+    write(PACKAGE | {"reached/steps.py": "import reached\n\n\ndef f():\n    return reached.helper.scale\n"})
+    assert list(reach("reached.steps.f").modules) == ["reached", "reached.helper", "reached.steps"]
+
+
+def test_a_package_named_like_one_of_the_standard_library_counts(write: Write) -> None:
+    """Who calls a project `code` gets it followed all the same; the real ones stay out."""
+    write(
+        {
+            "code/__init__.py": "",
+            "code/steps.py": "import json\nimport code.rules\n",
+            "code/rules.py": "x = 1\n",
+        }
+    )
+    assert list(reach("code.steps.f").modules) == ["code", "code.rules", "code.steps"]
+    write(PACKAGE | {"reached/steps.py": "import code.rules\n"})
+    assert "code.rules" in reach().modules
+
+
+@pytest.mark.parametrize("text", ["def f(:\n", "x = '\0'\n", "x = " + "(" * 300 + ")" * 300])
+def test_a_helper_that_is_not_python_is_named(write: Write, text: str) -> None:
+    """The error says which file, and ends the command as a wrong config does."""
+    write(PACKAGE | {"reached/helper.py": text})
+    with pytest.raises(ConfigError, match=r"reached/helper\.py.*not Python") as caught:
+        reach()
+    assert caught.value.exit_code == 2
+
+
+def test_the_definitions_of_a_module_are_had_by_its_name(write: Write) -> None:
+    """They tell what in a module changed; of what is no module there are none."""
+    write(PACKAGE)
+    index = CodeIndex(lambda kind, file, compute: compute())
+    assert set(index.definitions("reached.helper")) == {"module level", "function scale"}
+    assert index.definitions("reached.nothing") == {}
+
+
+def test_one_index_answers_for_stages_of_several_packages(write: Write) -> None:
+    """What was followed for one stage is not what counts for another, whose own package is another."""
+    write(PACKAGE | {"beside.py": "import yaml\n"})
+    index = CodeIndex(lambda kind, file, compute: compute())
+    assert list(index.reach(["beside.f"]).packages) == ["PyYAML"]
+    assert index.reach(["yaml.nodes.Node"]).modules.keys() >= {"yaml", "yaml.nodes"}
+    assert list(index.reach(["beside.f"]).modules) == ["beside"]
 
 
 def test_third_party_packages_count_by_version(write: Write) -> None:

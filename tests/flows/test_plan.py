@@ -7,9 +7,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from headrace import tell_plan
+from headrace.core.plan import StagePlan, State
+from tests.toy import Toy, toy
+
+__all__ = ["toy"]
+
+TOY = ("+experiment=toy", "pipeline=bare")
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = "+experiment=breast_cancer"
 
@@ -31,9 +39,17 @@ def command(flow: str, *words: str, check: int = 0) -> subprocess.CompletedProce
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return size and time of every file."""
-    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
+    """Return size and time of everything below a folder, folders included.
+
+    Not of SQLite's `-wal` and `-shm`: a reader makes them beside the lake's database and takes them away
+    again, which also moves the time of their folder.
+    """
+    found = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
+    kept = [path for path in found if not path.name.endswith(("-wal", "-shm"))]
+    touched = folder / ".headrace" / "lake"
+    return {
+        str(path): (path.stat().st_size, 0 if path == touched else path.stat().st_mtime_ns) for path in kept
+    }
 
 
 @pytest.fixture
@@ -88,6 +104,104 @@ def test_a_wrong_sweep_is_a_config_error(project: Path) -> None:
     """The key is named with what to type, as for a run."""
     said = command("plan", "-m", EXPERIMENT, "model.CC=1,2", check=2).stderr
     assert "did you mean model.C=1?" in said
+
+
+def test_a_plan_of_a_grid_names_what_is_shared(project: Path) -> None:
+    """Before anything ran, a grid of four jobs says what all share, and writes nothing."""
+    said = command("plan", "-m", EXPERIMENT, "model.C=1,2", "stages.train.params.class_weight=a,b", check=2)
+    assert "stages.train" in said.stderr
+    said = command("plan", "-m", EXPERIMENT, "model.C=1,2", "model.max_iter=100,200")
+    assert "4 jobs, 32 stage runs: 20 distinct stages, 0 cached already, 20 execute" in said.stdout
+    assert "ingest, validate, split, preprocess are shared by all 4 jobs" in said.stdout
+    assert "how long that takes is not known yet" in said.stdout
+    assert list(project.iterdir()) == []
+
+
+def stages_of(*words: str) -> dict[str, dict[str, Any]]:
+    plan = json.loads(command("plan", *words, "--json").stdout)
+    return {stage["name"]: stage for stage in plan["stages"]}
+
+
+def test_another_option_of_a_group_runs_its_stage(trained: Path) -> None:
+    """Another preprocessing leaves what is before it cached, and the reason names the call."""
+    stages = stages_of(EXPERIMENT, "stages/preprocess=none")
+    assert [stages[name]["state"] for name in ("split", "preprocess", "train")] == ["CACHED", "RUN", "MAYBE"]
+    assert any("preprocess" in reason for reason in stages["preprocess"]["reasons"])
+
+
+def test_a_changed_file_runs_the_stage_that_reads_it(toy: Toy) -> None:
+    """The file is named with its size, and the rest waits for what comes out."""
+    toy.run()
+    (toy.folder / "data.txt").write_text("1 2 3 4")
+    stages = stages_of(*TOY)
+    assert stages["load"]["state"] == "RUN"
+    assert stages["load"]["reasons"] == ["data.txt changed (7 B, was 5 B)"]
+    assert {stages[name]["state"] for name in ("double", "count", "judge", "pack")} == {"MAYBE"}
+
+
+def test_a_removed_object_runs_its_stage(toy: Toy) -> None:
+    """Where the lake has collected what a cached stage made, the plan says so."""
+    record, _ = toy.run("publish=null")
+    lake = toy.prepare("publish=null").job.lake
+    lake.delete_branch(record.branch)
+    assert lake.gc().objects > 0
+    stages = stages_of(*TOY, "publish=null")
+    assert stages["load"]["state"] == "RUN"
+    assert stages["load"]["reasons"] == ["cached object is gone"]
+    assert stages["double"]["state"] == "MAYBE"
+
+
+def test_a_plan_says_what_would_be_published(toy: Toy) -> None:
+    """The next number of the model, none for a part of the pipeline, and none where the gate says no."""
+    assert "publishes toy version 1, alias production, if the gate passes" in command("plan", *TOY).stdout
+    toy.run()
+    words = (*TOY, "stages.double.params.factor=3")
+    assert "publishes toy version 2" in command("plan", *words).stdout
+    assert "publishes nothing" in command("plan", *words, "stop_after=double").stdout
+
+
+def test_a_plan_knows_the_answer_of_the_gate(toy: Toy) -> None:
+    """Where it is cached and says no, a run would do nothing, and so says the plan."""
+    toy.run("stages.judge.params.limit=1")
+    words = (*TOY, "stages.judge.params.limit=1")
+    before = listing(toy.folder)
+    said = command("plan", *words).stdout
+    assert "nothing runs: the gate says no" in said
+    assert "to run it" not in said
+    plan = json.loads(command("plan", *words, "--json").stdout)
+    assert plan["publishes"] is None
+    assert "total: found 12, wanted max 1" in plan["rejected"]
+    assert listing(toy.folder) == before
+
+
+def test_reasons_wrap_under_the_name_on_a_narrow_terminal(toy: Toy) -> None:
+    """At 44 columns no line of the table is longer, and what is said goes on below the name."""
+    toy.run()
+    shown, terminal = os.openpty()
+    words = [*TOY, "stages.double.params.factor=123456789"]
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.plan", *words],
+        env={**environment(), "COLUMNS": "44"},
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(terminal)
+    said = os.read(shown, 100_000).decode()
+    os.close(shown)
+    assert done.returncode == 0, done.stderr
+    table = said.replace("\r", "").partition("\n\n")[0].splitlines()
+    assert max(map(len, table)) <= 44
+    at = next(i for i, line in enumerate(table) if line.startswith("double"))
+    assert table[at + 1] == "    params.factor 2 → 123456789"
+
+
+def test_a_long_list_of_reasons_is_bounded() -> None:
+    """After twenty reasons a screen says how many more there are."""
+    stage = StagePlan(name="train", state=State.RUN, reasons=tuple(f"params.p{i} 1 → 2" for i in range(25)))
+    lines = list(tell_plan._stage_lines(stage, 5, 80))
+    assert len(lines) == 21
+    assert lines[-1].strip() == "and 5 more"
 
 
 def test_a_plan_imports_no_library_of_the_stages(trained: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,16 +13,14 @@ from typing import Any
 
 import pytest
 
-from headrace.adapters.git_state import PATCH, checked_out, read_git_state
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.core.record import RunRecord
-from headrace.errors import CannotReproduce
-from headrace.reproduce.verdict import _json_distance
 from tests.toy import Toy, toy
 
 __all__ = ["toy"]
 
 ROOT = Path(__file__).parents[2]
+PATHS = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
 
 
 def git(*words: str) -> str:
@@ -32,7 +31,7 @@ def git(*words: str) -> str:
 def reproduce(*words: str, check: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "flows.reproduce", *words],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
+        env={**os.environ, "PYTHONPATH": PATHS},
         capture_output=True,
         text=True,
         check=False,
@@ -49,6 +48,12 @@ def versioned(toy: Toy) -> Toy:
     git("add", ".")
     git("commit", "-q", "-m", "first")
     return toy
+
+
+def branches(toy: Toy) -> list[str]:
+    """Return the branches of runs in the toy's lake."""
+    lake = EmbeddedLake(toy.folder / ".headrace" / "lake")
+    return [branch.name for branch in lake.branches("run-")]
 
 
 def outcome(record: RunRecord) -> dict[str, Any]:
@@ -71,8 +76,7 @@ def test_a_run_is_reproduced_with_its_own_code(versioned: Toy) -> None:
     assert outcome(record)["reproduced"]
     assert git("worktree", "list").count("\n") == 1
     assert git("status", "--porcelain").split() == ["M", "toy_helper.py", "M", "toy_stages.py"]
-    lake = EmbeddedLake(versioned.folder / ".headrace" / "lake")
-    assert [branch.name for branch in lake.branches("run-")] == [record.branch]
+    assert branches(versioned) == [record.branch]
 
 
 def test_outside_of_git_the_code_is_what_is_there(toy: Toy) -> None:
@@ -131,6 +135,8 @@ def test_what_is_missing_is_told_before_anything_runs(versioned: Toy) -> None:
         ((), 2, "which run?"),
         (("rnu=latest",), 2, "did you mean run=…?"),
         (("run=latest", "tolerance=much"), 2, "is no number"),
+        (("run=latest", "tolerance=-1"), 2, "is no number from 0 on"),
+        (("run=latest", "tolerance=nan"), 2, "is no number from 0 on"),
         (("run=1999",), 1, "there is no run '1999'"),
     ],
 )
@@ -147,42 +153,138 @@ def test_a_failed_run_cannot_be_reproduced(toy: Toy) -> None:
     assert "nothing whole to compare with" in reproduce("run=latest", check=1).stderr
 
 
-def test_the_state_of_the_code_is_kept(versioned: Toy, tmp_path: Path) -> None:
-    """A clean checkout keeps nothing; a change and new code are kept, and large files are counted."""
-    assert read_git_state(tmp_path / "clean") == {
-        "commit": git("rev-parse", "HEAD").strip(),
-        "dirty": False,
-        "diff": None,
-    }
-    (versioned.folder / "toy_helper.py").write_text("changed = True\n")
-    (versioned.folder / "new.py").write_text("new = True\n")
-    (versioned.folder / "picture.png").write_bytes(b"\x89PNG")
-    kept = tmp_path / "dirty"
-    state = read_git_state(kept)
-    assert (state["dirty"], state["left_out"]) == (True, 1)
-    with checked_out(state, kept, tmp_path / "tree") as tree:
-        assert (tree / "toy_helper.py").read_text() == "changed = True\n"
-        assert (tree / "new.py").read_text() == "new = True\n"
-    assert not (tmp_path / "tree").exists()
-    (kept / PATCH).write_text("damaged")
-    with pytest.raises(CannotReproduce, match="does not hold them"), checked_out(state, kept, tmp_path / "t"):
-        pass
+def test_secrets_are_asked_for_and_taken_from_the_environment(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record has none; each is named with what to type, and what is given makes the run whole."""
+    toy.code = toy.code.replace("factor: int = 2):", "factor: int = 2, password: str = ''):").replace(
+        "toy_helper.scale(x, factor)", "toy_helper.scale(x, len(password))"
+    )
+    monkeypatch.setenv("TOY_PASSWORD", "s3cr3t-word")
+    toy.run("+stages.double.params.password=${oc.env:TOY_PASSWORD}")
+    said = reproduce("run=latest", check=1).stderr
+    assert "'stages.double.params.password=${oc.env:NAME_OF_A_VARIABLE}'" in said
+    word = "stages.double.params.password=${oc.env:TOY_PASSWORD}"
+    told = reproduce("run=latest", word)
+    assert "is reproduced: 6 artifacts" in told.stdout
+    assert "s3cr3t" not in told.stdout + told.stderr
+    assert "no secret of run" in reproduce("run=latest", "stages.double.params.factor=3", check=2).stderr
 
 
-def test_json_is_compared_number_by_number(tmp_path: Path) -> None:
-    """The farthest pair is told with its place; other shapes are endlessly far apart."""
-    before, now = tmp_path / "a.json", tmp_path / "b.json"
-    before.write_text(json.dumps({"a": [1.0, 2.0], "b": {"c": 3}}))
-    now.write_text(json.dumps({"a": [1.0, 2.5], "b": {"c": 3.25}}))
-    assert _json_distance(before, now) == (0.5, "at a[1]")
-    now.write_text(json.dumps({"a": [1.0], "b": {"c": 3}}))
-    assert _json_distance(before, now)[0] == float("inf")
+def test_what_the_machine_changes_is_named(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other threads are told beforehand, and as the cause where an artifact differs."""
+    threads = '__import__("os").environ["OMP_NUM_THREADS"]'
+    toy.code = toy.code.replace('{"count": {"n": len(rows)}}', f'{{"count": {{"n": {threads}}}}}')
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    toy.run()
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    told = reproduce("run=latest", check=1)
+    assert "differs from the run: threads of OpenMP 1 → 2" in told.stderr
+    cause = told.stdout.partition("count is the first stage that differs")[2]
+    assert "threads of OpenMP 1 → 2" in cause
+    assert "not deterministic" not in cause
 
 
-@pytest.mark.parametrize("experiment", ["penguins", "breast_cancer"])
+def test_a_run_that_fails_this_time_is_told(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its error, and what it did not make; its branch goes all the same."""
+    fails = 'assert "TOY_FAILS" not in __import__("os").environ, "no more"'
+    toy.code = toy.code.replace('CALLS.append("judge")', fails)
+    record, _ = toy.run()
+    monkeypatch.setenv("TOY_FAILS", "1")
+    told = reproduce("run=latest", check=1).stdout
+    assert "is not reproduced, it failed: stage judge failed: AssertionError: no more" in told
+    assert "was not made this time" in told
+    assert branches(toy) == [record.branch]
+
+
+def test_an_interrupt_leaves_nothing(versioned: Toy, tmp_path: Path) -> None:
+    """Neither a worktree nor a branch of the lake; the command leaves with 130."""
+    waits = 'CALLS.append("judge"); import os, time; from pathlib import Path\n'
+    waits += '    if "TOY_FIFO" in os.environ: open(os.environ["TOY_FIFO"], "w").close(); time.sleep(600)'
+    versioned.code = versioned.code.replace('CALLS.append("judge")', waits)
+    record, _ = versioned.run()
+    fifo, folder = tmp_path / "fifo", tmp_path / "temporary"
+    folder.mkdir()
+    os.mkfifo(fifo)
+    command = [sys.executable, "-m", "flows.reproduce", "run=latest"]
+    env = {**os.environ, "PYTHONPATH": PATHS, "TOY_FIFO": str(fifo), "TMPDIR": str(folder)}
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE) as process:
+        fifo.read_bytes()  # returns when the stage runs
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert git("worktree", "list").count("\n") == 1
+    assert branches(versioned) == [record.branch]
+    assert list(folder.iterdir()) == []
+
+
+def test_another_checkout_reproduces_the_run_of_the_first(
+    versioned: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records and lake stay where they are; code and files come from the clone."""
+    record, _ = versioned.run()
+    git("clone", "-q", str(versioned.folder), str(tmp_path / "second"))
+    monkeypatch.chdir(tmp_path / "second")
+    told = reproduce(f"run={record.id}", f"headrace_dir={versioned.folder}/.headrace")
+    assert "is reproduced: 6 artifacts identical" in told.stdout
+    assert not Path(".headrace").exists()
+    assert branches(versioned) == [record.branch]
+
+
+def test_a_project_that_lost_its_git_is_told(versioned: Toy) -> None:
+    """Code that is the same still runs; code that is not stops, with the commit that has it."""
+    record, _ = versioned.run()
+    shutil.rmtree(".git")
+    assert "is reproduced" in reproduce("run=latest").stdout
+    Path("toy_helper.py").write_text("def scale(x, factor):\n    return 7\n")
+    said = reproduce("run=latest", check=1).stderr
+    assert record.git["commit"] in said
+    assert "code of toy_helper changed" in said
+
+
+def test_a_lake_that_lost_the_data_is_told(toy: Toy) -> None:
+    """The commit is named, and nothing runs. (The first commit of an embedded lake is always the same.)"""
+    toy.run()
+    record, _ = toy.run("stages.double.params.factor=3")
+    shutil.rmtree(".headrace/lake")
+    said = reproduce("run=latest", check=1).stderr
+    assert f"the lake has no commit {record.source['commit']} any more" in said
+
+
+def test_an_artifact_whose_bytes_are_gone_is_compared_by_digest(toy: Toy) -> None:
+    """The record knows the digest; how far apart the numbers are can no longer be told."""
+    record, _ = toy.run()
+    shutil.rmtree(".headrace/lake/objects")
+    assert "6 artifacts identical to the bit" in reproduce("run=latest").stdout
+    shutil.rmtree(".headrace/lake/objects")
+    toy.helper = "def scale(x, factor):\n    return x\n"
+    toy.write()
+    assert "only the digests could be compared" in reproduce("run=latest", check=1).stdout
+    assert record.state == "succeeded"
+
+
+def test_new_files_that_were_not_kept_are_told(versioned: Toy) -> None:
+    """A large or binary file that git did not track may matter."""
+    Path("weights.bin").write_bytes(b"1")
+    versioned.run()
+    assert "1 new files that git did not track were not kept" in reproduce("run=latest").stderr
+
+
+@pytest.mark.parametrize(
+    "experiment", ["penguins", "breast_cancer", pytest.param("digits", marks=pytest.mark.slow)]
+)
 def test_an_experiment_reproduces_to_the_bit(experiment: str, project: Path) -> None:
-    """The packaged experiments come out the same in another process."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+    """In another checkout, with the code of its commit: what the working tree holds by now would fail."""
+    for folder in ("conf", "flows", "src"):
+        shutil.copytree(ROOT / folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    Path(".gitignore").write_text(".headrace/\n__pycache__/\n")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
     words = [f"+experiment={experiment}", "runtime=inline", "tracker=none"]
-    subprocess.run([sys.executable, "-m", "flows.train", *words], env=environment, check=True)
-    assert "16 artifacts identical to the bit" in reproduce("run=latest").stdout
+    own = {**os.environ, "PYTHONPATH": os.pathsep.join([str(project / "src"), str(project)])}
+    subprocess.run([sys.executable, "-m", "flows.train", *words], env=own, check=True)
+    Path("src/headrace/stages/train.py").write_text("raise RuntimeError('not this one')\n")
+    told = reproduce("run=latest")
+    assert "16 artifacts identical to the bit" in told.stdout
+    assert git("worktree", "list").count("\n") == 1

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import util
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
 from headrace.core import module as source
+from headrace.core.imports import STAR
+from headrace.core.locate import Located, Locator
 from headrace.core.module import Facts
+from headrace.errors import ConfigError
 
 Remember = Callable[[str, Path, Callable[[], Any]], Any]
 """`remember(kind, file, compute)` returns what was computed for the file as it is now."""
@@ -32,62 +31,28 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
-    """A module's file; None for a namespace package or one without source."""
+class _Found:
+    """What some dotted names lead to: first-party modules with their parents, and other packages."""
 
-    name: str
-    file: Path | None
-    is_package: bool
+    modules: tuple[Located, ...]
+    packages: frozenset[str]
 
 
 class CodeIndex:
-    """Reads modules by their source, each at most once per content (through `remember`)."""
+    """Reads modules by their source, each at most once per content (through `remember`).
+
+    A file that changes while the index lives is not read again.
+    """
 
     def __init__(self, remember: Remember) -> None:
         self._remember = remember
-        self._located: dict[str, Located | None] = {}
+        self._places = Locator()
         self._code: dict[str, Facts] = {}
-        self._tops: dict[str, ModuleSpec | None] = {}
+        self._imported: dict[tuple[str, str], _Found] = {}
 
     def locate(self, name: str) -> Located | None:
         """Find a module without importing it or its parents; None where there is none."""
-        if name not in self._located:
-            self._located[name] = self._search(name)
-        return self._located[name]
-
-    def _search(self, name: str) -> Located | None:
-        top, *rest = name.split(".")
-        spec = self._top(top)
-        if spec is None:
-            return None
-        folders = None
-        if spec.submodule_search_locations is not None:
-            folders = [Path(place) for place in spec.submodule_search_locations]
-        found = Located(name, _source_file(spec.origin), folders is not None)
-        for part in rest:
-            if folders is None:
-                return None
-            inside = _look_inside(folders, part)
-            if inside is None:
-                return None
-            file, folders = inside
-            found = Located(name, file, folders is not None)
-        return found
-
-    def _top(self, top: str) -> ModuleSpec | None:
-        if top not in self._tops:
-            self._tops[top] = _find_top(top)
-        return self._tops[top]
-
-    def _is_first_party(self, top: str, own: set[str]) -> bool:
-        if top in own:
-            return True
-        spec = self._top(top)
-        if spec is None:
-            return False
-        where = spec.origin or next(iter(spec.submodule_search_locations or ()), "")
-        installed = {"site-packages", "dist-packages"}.intersection(Path(where).parts)
-        return not (installed or where in ("built-in", "frozen") or where.startswith(_library_folders()))
+        return self._places.locate(name)
 
     def names(self, located: Located) -> Facts:
         """Return what a module defines; see `module.read_names`."""
@@ -99,22 +64,22 @@ class CodeIndex:
             self._code[located.name] = self._read("code", located, source.read_code)
         return self._code[located.name]
 
-    def definitions(self, name: str) -> dict[str, str]:
-        """Return the digests of what a module defines, by name."""
+    def definitions(self, name: str) -> Mapping[str, str]:
+        """Return the short digests of what a module defines; see `code_change.read_definitions`."""
         located = self.locate(name)
-        return {} if located is None else dict(self.code(located).get("definitions", {}))
+        return {} if located is None else dict(self.code(located)["definitions"])
 
-    def _read(self, kind: str, at: Located, read: Callable[[str, str, bool], Facts]) -> Facts:
+    def _read(self, kind: str, at: Located, read: Callable[[str | bytes, str, bool], Facts]) -> Facts:
         file = at.file
         if file is None:
             return read("", at.name, at.is_package)
-        return dict(
-            self._remember(
-                f"{kind}{source.FORMAT}:{at.name}",
-                file,
-                lambda: read(file.read_text(encoding="utf-8"), at.name, at.is_package),
-            )
-        )
+        name = f"{kind}{source.FORMAT}:{at.name}"
+        try:
+            return dict(self._remember(name, file, lambda: read(file.read_bytes(), at.name, at.is_package)))
+        except (SyntaxError, ValueError, RecursionError) as error:  # ValueError: a null byte, to Python 3.11
+            line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+            what = error.msg if isinstance(error, SyntaxError) else str(error)
+            raise ConfigError.one(f"{file}{line}", f"this is not Python: {what}", "mend the file") from error
 
     def deepest(self, dotted: str) -> Located | None:
         """Return the longest prefix of a dotted name that is a module."""
@@ -126,30 +91,71 @@ class CodeIndex:
         return None
 
     def reach(self, roots: list[str]) -> Reach:
-        """Follow imports from dotted names (modules or things in them) through first-party code."""
-        own = {root.partition(".")[0] for root in roots[:1]} | {OWN}
-        modules: dict[str, str] = {}
-        packages: set[str] = set()
-        dynamic: list[str] = []
-        pending = list(roots)
+        """Follow imports from dotted names (modules or things in them) through first-party code.
+
+        The first root says whose code counts wherever it is installed. A root that is itself a package
+        stands for everything in it. Raises `ConfigError` for a file that is not Python.
+        """
+        own = roots[0].partition(".")[0] if roots else OWN
+        first = self._find(own, self._with_insides(roots))
+        packages = set(first.packages)
+        pending = list(first.modules)
+        modules: dict[str, Facts] = {}
         while pending:
-            dotted = pending.pop()
-            top = dotted.partition(".")[0]
-            if not top or top in sys.stdlib_module_names:
+            located = pending.pop()
+            if located.name in modules:
                 continue
-            if not self._is_first_party(top, own):
+            modules[located.name] = self.code(located)
+            found = self._follow(own, located)
+            packages |= found.packages
+            pending.extend(found.modules)
+        versions = {name: version for name, version in map(self._package, packages) if version}
+        return Reach(
+            {name: modules[name]["digest"] for name in sorted(modules)},
+            dict(sorted(versions.items())),
+            tuple(f"{name}:{line}" for name in sorted(modules) for line in modules[name]["dynamic"]),
+        )
+
+    def _follow(self, own: str, located: Located) -> _Found:
+        at = (own, located.name)
+        if at not in self._imported:
+            self._imported[at] = self._find(own, self.code(located)["imports"])
+        return self._imported[at]
+
+    def _find(self, own: str, names: Iterable[str]) -> _Found:
+        modules: dict[str, Located] = {}
+        packages: set[str] = set()
+        for dotted in names:
+            top = dotted.partition(".")[0]
+            if not top or self._places.is_standard(top):
+                continue
+            if top not in (own, OWN) and self._places.is_installed(top):
                 packages.add(top)
                 continue
-            found = self.deepest(dotted)
-            for located in self._with_parents(found) if found else ():
-                if located.name in modules:
-                    continue
-                facts = self.code(located)
-                modules[located.name] = facts["digest"]
-                pending.extend(facts["imports"])
-                dynamic.extend(f"{located.name}:{line}" for line in facts["dynamic"])
-        versions = {name: version for name, version in map(self._package, packages) if version}
-        return Reach(dict(sorted(modules.items())), dict(sorted(versions.items())), tuple(sorted(dynamic)))
+            modules.update((found.name, found) for found in self._modules(dotted))
+        return _Found(tuple(modules.values()), frozenset(packages))
+
+    def _modules(self, dotted: str) -> Iterator[Located]:
+        """Yield the deepest module of a dotted name with its parents, and what a star brings."""
+        name = dotted.removesuffix(f".{STAR}")
+        found = self.deepest(name)
+        if found is None:
+            return
+        yield from self._with_parents(found)
+        if name != dotted and found.name == name:
+            inside = (self.locate(f"{name}.{export}") for export in self.code(found)["exports"])
+            yield from filter(None, inside)
+
+    def _with_insides(self, roots: Iterable[str]) -> Iterator[str]:
+        for root in roots:
+            yield root
+            located = self.locate(root)
+            if (
+                located is not None
+                and located.is_package
+                and not self._places.is_installed(root.partition(".")[0])
+            ):
+                yield from (found.name for found in self._places.within(located))
 
     def _package(self, top: str) -> tuple[str, str]:
         """Return the distribution behind an import name and its version; an upgrade replaces its files."""
@@ -169,41 +175,6 @@ class CodeIndex:
             if parent := self.locate(name):
                 found.append(parent)
         return found
-
-
-def _source_file(origin: str | None) -> Path | None:
-    return Path(origin) if origin is not None and origin.endswith(".py") else None
-
-
-def _look_inside(folders: list[Path], part: str) -> tuple[Path | None, list[Path] | None] | None:
-    """Find a submodule: its source file, and its folders if it is a package; None where there is none.
-
-    `PathFinder` would do, but for a namespace package it wants the parent imported.
-    """
-    for folder in folders:
-        if (package := folder / part / "__init__.py").is_file():
-            return package, [package.parent]
-        if (module := folder / f"{part}.py").is_file():
-            return module, None
-        if any(folder.glob(f"{part}.*.so")) or (folder / f"{part}.so").is_file():
-            return None, None
-    spaces = [folder / part for folder in folders if (folder / part).is_dir()]
-    return (None, spaces) if spaces else None
-
-
-def _find_top(top: str) -> ModuleSpec | None:
-    if spec := PathFinder.find_spec(top):
-        return spec
-    try:
-        return util.find_spec(top)
-    except (ImportError, ValueError):
-        return None
-
-
-@cache
-def _library_folders() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    return tuple({paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"]})
 
 
 @cache

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ast
+import copy
 import hashlib
 from collections.abc import Iterator, Mapping
 
 DIGITS = 12
 SHOWN = 6  # digits of a digest in a reason
 SHOWN_AT_MOST = 3
-REST = ""  # what is at module level and no function or class
+REST = "module level"  # imports, constants, and everything else that is no function or class
 
 
 def read_definitions(tree: ast.Module) -> dict[str, str]:
-    """Return the digest of each function, class (without its methods) and method, and of the rest.
+    """Return the digest of each function, each class without its methods, each method, and the rest.
 
-    `tree` is without docstrings. A name that is defined twice has one digest for both.
+    They go by the names that a person reads: `function fit`, `class Net`, `class Net, method forward`,
+    `module level`. `tree` is without docstrings. What is defined twice has one digest for both.
     """
     parts: dict[str, list[str]] = {REST: []}
     for name, node in _definitions(tree):
@@ -24,7 +26,10 @@ def read_definitions(tree: ast.Module) -> dict[str, str]:
 
 
 def explain(old: Mapping[str, str] | None, new: Mapping[str, str]) -> str:
-    """Name what differs, such as `function fit, abc123 → def456`; '' where the old is not known."""
+    """Name what differs, such as `function fit, abc123 → def456`; '' where the old is not known.
+
+    It is '' too where the definitions only changed places.
+    """
     if old is None:
         return ""
     changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
@@ -34,22 +39,15 @@ def explain(old: Mapping[str, str] | None, new: Mapping[str, str]) -> str:
 
 
 def _said(name: str, old: str | None, new: str | None) -> str:
-    what = "module level" if name == REST else f"{_kind(name)} {name}"
     if old is None:
-        return f"{what} added"
-    return f"{what} removed" if new is None else f"{what}, {old[:SHOWN]} → {new[:SHOWN]}"
-
-
-def _kind(name: str) -> str:
-    if "." in name:
-        return "method"
-    return "class" if name[:1].isupper() else "function"
+        return f"{name} added"
+    return f"{name} removed" if new is None else f"{name}, {old[:SHOWN]} → {new[:SHOWN]}"
 
 
 def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.name, node
+            yield f"function {node.name}", node
         elif isinstance(node, ast.ClassDef):
             yield from _class(node)
         else:
@@ -58,17 +56,11 @@ def _definitions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
 
 def _class(node: ast.ClassDef) -> Iterator[tuple[str, ast.AST]]:
     methods = [n for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-    rest = [n for n in node.body if n not in methods]
-    bare = ast.ClassDef(
-        name=node.name,
-        bases=node.bases,
-        keywords=node.keywords,
-        body=rest,
-        decorator_list=node.decorator_list,
-    )
-    yield node.name, bare
+    bare = copy.copy(node)  # keeps what later versions of Python have beside bases, such as type parameters
+    bare.body = [n for n in node.body if n not in methods]
+    yield f"class {node.name}", bare
     for method in methods:
-        yield f"{node.name}.{method.name}", method
+        yield f"class {node.name}, method {method.name}", method
 
 
 def _digest(text: str) -> str:

@@ -4,63 +4,57 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 from headrace.core.code_change import read_definitions
+from headrace.core.imports import STAR, absolute_name, read_exports, read_imports
 
 Facts = dict[str, Any]  # JSON, so that it can be remembered between commands
-FORMAT = 3  # raise it when the shape or meaning of the facts changes
-# Decorators that leave a signature as it is; one that is not here is imported and asked.
+FORMAT = 4  # raise it when the shape or meaning of the facts changes
 CONSTRAINTS = "_parameter_constraints"  # in which a scikit-learn class lists what each param may be
+# Decorators that leave a signature as it is; one that is not here is imported and asked.
 TRANSPARENT = frozenset(
     "cache lru_cache wraps validate_params deprecated no_grad inference_mode set_module doc".split()
 )
 
 
-def read_code(source: str, module: str, is_package: bool) -> Facts:
-    """Return `digest` (of the normalised tree), `imports` (dotted names) and `dynamic` (line numbers).
+# Python 3.11 counts the depth of a tree for all threads together, and two that parse at once may end in
+# `SystemError: AST constructor recursion depth mismatch`: https://github.com/python/cpython/issues/106905
+_PARSING = threading.Lock()
 
-    `definitions` has a short digest for each function, class and method by name, and for the rest of the
-    module under ''.
-    Comments, docstrings and formatting leave the digest as it is. `imports` holds lazy imports too,
-    and not those under `if TYPE_CHECKING:`. `dynamic` lists imports whose name is computed.
+
+def read_code(source: str | bytes, module: str, is_package: bool) -> Facts:
+    """Return what the key of a stage, and the reasons for another one, need to know of a module.
+
+    `digest` is of the normalised tree: comments, docstrings and formatting leave it as it is. `imports`
+    and `dynamic` are those of `Imports`, `exports` what a star import brings, and `definitions` the
+    digests that `read_definitions` gives. Bytes are decoded as Python does it. Raises `SyntaxError`.
     """
-    tree = ast.parse(source)
-    imports: dict[str, None] = {}
-    dynamic: list[int] = []
-    for node in _walk_runtime(tree):
-        if isinstance(node, ast.Import):
-            imports.update(dict.fromkeys(alias.name for alias in node.names))
-        elif isinstance(node, ast.ImportFrom):
-            package = _absolute(node, module, is_package)
-            imports.update(dict.fromkeys(f"{package}.{alias.name}" for alias in node.names))
-        elif isinstance(node, ast.Call) and _is_import_call(node.func):
-            name = _imported_name(node, module, is_package)
-            if name is None:
-                dynamic.append(node.lineno)
-            else:
-                imports[name] = None
+    tree = _parse(source)
+    imports = read_imports(tree, module, is_package)
+    exports = read_exports(tree)
     for node in ast.walk(tree):
         _drop_docstring(node)
     text = ast.dump(tree)
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return {
-        "digest": digest,
-        "imports": list(imports),
-        "dynamic": dynamic,
+        "digest": hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
+        "imports": imports.names,
+        "dynamic": imports.dynamic,
+        "exports": exports,
         "definitions": read_definitions(tree),
     }
 
 
-def read_names(source: str, module: str, is_package: bool) -> Facts:
+def read_names(source: str | bytes, module: str, is_package: bool) -> Facts:
     """Return what the module defines at top level: `functions`, `classes`, `aliases`, `stars`."""
     functions: dict[str, Facts] = {}
     classes: dict[str, Facts] = {}
     aliases: dict[str, str] = {}
     stars: list[str] = []
     other: list[str] = []
-    for node in _top_level(ast.parse(source).body):
+    for node in _top_level(_parse(source).body):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             functions[node.name] = _signature(node, skip_first=False)
         elif isinstance(node, ast.ClassDef):
@@ -71,9 +65,9 @@ def read_names(source: str, module: str, is_package: bool) -> Facts:
                     alias.name if alias.asname else alias.name.partition(".")[0]
                 )
         elif isinstance(node, ast.ImportFrom):
-            package = _absolute(node, module, is_package)
+            package = absolute_name(node.module or "", node.level, module, is_package)
             for alias in node.names:
-                if alias.name == "*":
+                if alias.name == STAR:
                     stars.append(package)
                 else:
                     aliases[alias.asname or alias.name] = f"{package}.{alias.name}"
@@ -83,14 +77,9 @@ def read_names(source: str, module: str, is_package: bool) -> Facts:
     return {"functions": functions, "classes": classes, "aliases": aliases, "stars": stars, "other": other}
 
 
-def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and _is_type_checking(child.test):
-            for rest in child.orelse:
-                yield from _walk_runtime(rest)
-        else:
-            yield from _walk_runtime(child)
+def _parse(source: str | bytes) -> ast.Module:
+    with _PARSING:
+        return ast.parse(source)
 
 
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -103,42 +92,6 @@ def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
         if isinstance(node, ast.Try):
             for handler in node.handlers:
                 yield from _top_level(handler.body)
-
-
-def _is_type_checking(test: ast.expr) -> bool:
-    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-    return name == "TYPE_CHECKING"
-
-
-def _is_import_call(func: ast.expr) -> bool:
-    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    return name in ("import_module", "__import__")
-
-
-def _imported_name(call: ast.Call, module: str, is_package: bool) -> str | None:
-    """Return the module that an `import_module` call names, or None where the source does not tell."""
-    first = call.args[0] if call.args else None
-    if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
-        return None
-    name = first.value.lstrip(".")
-    level = len(first.value) - len(name)
-    if not level:
-        return name
-    anchor = ast.unparse(call.args[1]) if len(call.args) > 1 else ""
-    anchor = next((ast.unparse(k.value) for k in call.keywords if k.arg == "package"), anchor)
-    if anchor not in ("__package__", "__name__") or (anchor == "__name__" and not is_package):
-        return None
-    return _relative(name, level, module, is_package)
-
-
-def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
-    return _relative(node.module or "", node.level, module, is_package) if node.level else node.module or ""
-
-
-def _relative(name: str, level: int, module: str, is_package: bool) -> str:
-    parts = module.split(".")
-    keep = len(parts) - level + (1 if is_package else 0)
-    return ".".join([*parts[:keep], *([name] if name else [])])
 
 
 def _drop_docstring(node: ast.AST) -> None:

@@ -1,47 +1,41 @@
-"""A past run once more: its code in a worktree, its config and data as recorded, without the cache."""
+"""A past run once more: its own code, its config and data as recorded, without the cache."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from headrace.adapters.git_state import checked_out, git_root
 from headrace.adapters.machine_state import read_machine_state
 from headrace.adapters.record_files import RunRecords
 from headrace.adapters.source_files import Sources
 from headrace.core.key import python_version
 from headrace.core.ports import LakeStore
-from headrace.core.record import RunRecord, parse_record
-from headrace.errors import CannotReproduce, LakeError, StageError
+from headrace.core.record import RunRecord
+from headrace.errors import CannotReproduce, ObjectNotFound, RefNotFound, StageError
 from headrace.project import build_lake
-from headrace.reproduce.environment import (
-    code_differences,
-    environment_differences,
-    find_redacted,
-    input_differences,
-)
+from headrace.reproduce.checkout import code_of, compare_code
+from headrace.reproduce.environment import environment_differences, machine_differences, stage_differences
+from headrace.reproduce.process import drop_branches, run_config
+from headrace.reproduce.secret import check_given, fill_in
 from headrace.reproduce.verdict import Verdict, compare_artifacts
-
-RERUN = Path(__file__).with_name("rerun.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Which run is to be reproduced, and how far numbers may be apart."""
+    """Which run is to be reproduced, and how far numbers may be apart.
+
+    `given` are the run's secrets, by the key of the config where the record hides them.
+    """
 
     root: Path  # of headrace's state
     record: RunRecord
     tolerance: float
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +43,14 @@ class Outcome:
     """What came of it. `causes` names recorded inputs that differ, where an artifact does."""
 
     verdicts: list[Verdict]
-    differences: list[str]  # of environment and machine, known beforehand
+    differences: list[str]  # of environment, machine and code, known beforehand
     origin: str | None  # the first stage whose output differs
     causes: list[str]
+    error: str | None = None  # why the run did not get through this time
 
     @property
     def reproduced(self) -> bool:
-        return all(verdict.kind in ("identical", "equal") for verdict in self.verdicts)
+        return self.error is None and all(verdict.holds for verdict in self.verdicts)
 
 
 def reproduce(request: Request, tell: Callable[[str], None]) -> Outcome:
@@ -65,22 +60,38 @@ def reproduce(request: Request, tell: Callable[[str], None]) -> Outcome:
     """
     record = request.record
     _refuse(record)
-    lake = build_lake(record.config["lake"])
+    check_given(record.config, request.given, record.id)
+    node = lake_node(record.config, request.root)
+    lake = build_lake(fill_lake(node, request.given))
     _check_data(record, lake)
-    differences = environment_differences(record, read_machine_state(), _version)
+    differences = [*environment_differences(record, read_machine_state(), _version), *compare_code(record)]
     for difference in differences:
         tell(f"differs from the run: {difference}")
     with tempfile.TemporaryDirectory(prefix="headrace-") as name:
         folder = Path(name)
-        with _code(record, request.root, folder / "code") as paths:
-            now = run_config(_config(record, folder), folder, paths)
         try:
+            kept = RunRecords(request.root / "runs").folder(record.id)
+            config = _config(record, node, folder)
+            with code_of(record, kept, folder / "code") as paths:
+                now = run_config(fill_in(config, request.given), folder, paths)
             verdicts = compare_artifacts(lake, record, now, request.tolerance)
         finally:
-            drop_branch(lake, now.branch)
-    origin = next((v.stage for v in verdicts if v.kind in ("different", "missing")), None)
-    causes = [] if origin is None else _causes(record, now, origin, differences)
-    return Outcome(verdicts=verdicts, differences=differences, origin=origin, causes=causes)
+            drop_branches(lake, folder)
+    return _conclude(record, now, verdicts, differences)
+
+
+def _conclude(record: RunRecord, now: RunRecord, verdicts: list[Verdict], differences: list[str]) -> Outcome:
+    origin = next((verdict.stage for verdict in verdicts if not verdict.holds), None)
+    error = None
+    if now.state not in ("succeeded", "rejected"):
+        error = f"{now.state}: {now.error}"
+        origin = next((stage.name for stage in now.stages if stage.state == "failed"), origin)
+    causes: list[str] = []
+    if origin is not None:
+        # What the machine is now was told beforehand; the worker that ran it is a child of this process.
+        found = [*stage_differences(record, now, origin), *machine_differences(record.machine, now.machine)]
+        causes = found or differences
+    return Outcome(verdicts=verdicts, differences=differences, origin=origin, causes=causes, error=error)
 
 
 def _refuse(record: RunRecord) -> None:
@@ -90,61 +101,62 @@ def _refuse(record: RunRecord) -> None:
         raise CannotReproduce(
             f"run {record.id} was one stage alone (only={record.config['only']}): reproduce the whole one"
         )
-    if hidden := find_redacted(record.config):
-        raise CannotReproduce(
-            f"run {record.id} used secrets, which no record holds: {', '.join(hidden)}; run it with "
-            "python -m flows.train and cache=false, then compare: headrace diff"
-        )
+    if not record.config.get("lake") or not record.source.get("commit"):
+        raise CannotReproduce(f"the record of run {record.id} does not say which data it read")
 
 
 def _check_data(record: RunRecord, lake: LakeStore) -> None:
     """Raise `CannotReproduce` with every source that is not what the run read."""
+    for commit in {record.source["commit"], record.source.get("base") or record.source["commit"]}:
+        try:
+            lake.resolve(commit)
+        except RefNotFound as error:
+            raise CannotReproduce(f"the data is gone: the lake has no commit {commit} any more") from error
     problems: list[str] = []
-    try:
-        lake.resolve(record.source["commit"])
-    except LakeError as error:
-        raise CannotReproduce(f"the data is gone: {error}") from error
     sources = Sources(lambda kind, path, compute: compute(), lake, record.source["commit"])
     for stage in record.stages:
         for argument, told in stage.sources.items():
+            wanted = stage.inputs.get(argument)
             try:
-                if sources.digest(told["uri"]) != stage.inputs[argument]:
-                    problems.append(f"{told['uri']} is not what {stage.name} read then")
-            except StageError as error:
+                found = sources.digest(told["uri"])
+            except (StageError, ObjectNotFound) as error:
                 problems.append(str(error))
+                continue
+            if found != wanted:
+                digests = f"it was {_short(wanted)}, and is {_short(found)}"
+                problems.append(f"{told['uri']} is not what {stage.name} read then ({digests})")
     if problems:
         raise CannotReproduce("\n  ".join(["the data is not there as the run read it:", *problems]))
 
 
-@contextmanager
-def _code(record: RunRecord, root: Path, target: Path) -> Iterator[list[Path]]:
-    """Give the folders in which the run's code is found: of a worktree, or here where there is no git."""
-    top = git_root()
-    if not record.git.get("commit") or top is None:
-        yield [Path.cwd()]
-        return
-    here = Path.cwd().resolve().relative_to(top.resolve())
-    with checked_out(record.git, RunRecords(root / "runs").folder(record.id), target) as tree:
-        yield [tree / here, tree / here / "src"]
+def _short(digest: str | None) -> str:
+    return (digest or "nothing")[:19]
 
 
-def run_config(
-    config: Mapping[str, Any], folder: Path, paths: list[Path], environ: Mapping[str, str] | None = None
-) -> RunRecord:
-    """Run a config in a process of its own that finds code in `paths` first; return its record."""
-    folder.mkdir(parents=True, exist_ok=True)
-    spec, made = folder / "spec.json", folder / "record.json"
-    spec.write_text(json.dumps({"config": config, "record": str(made)}), encoding="utf-8")
-    before = os.environ.get("PYTHONPATH")
-    places = [str(path) for path in paths if path.is_dir()] + ([before] if before else [])
-    done = subprocess.run(
-        [sys.executable, "-P", str(RERUN), str(spec)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(places), **(environ or {})},
-        check=False,
+def lake_node(config: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """Return the lake of a recorded config; what lay in the run's folder of state lies in `root` now.
+
+    So a run can be reproduced from another checkout: `headrace_dir=../first/.headrace`.
+    """
+    before = str(config.get("headrace_dir") or ".headrace").rstrip("/")
+    if Path(before) == root:
+        return dict(config["lake"])
+    return {
+        name: str(root / value.removeprefix(f"{before}/"))
+        if isinstance(value, str) and value.startswith(f"{before}/")
+        else value
+        for name, value in config["lake"].items()
+    }
+
+
+def fill_lake(node: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """Return a lake's config with its secrets, resolved."""
+    from omegaconf import OmegaConf
+
+    filled: Any = OmegaConf.to_container(
+        OmegaConf.create(fill_in(dict(node), given, path="lake")), resolve=True
     )
-    if not made.is_file():
-        raise CannotReproduce(f"the run did not get as far as a record; it left with {done.returncode}")
-    return parse_record(json.loads(made.read_bytes()))
+    return dict(filled)
 
 
 def pinned(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -161,28 +173,13 @@ def pinned(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _config(record: RunRecord, folder: Path) -> dict[str, Any]:
+def _config(record: RunRecord, lake: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return the recorded config, pinned to the run's data."""
-    config = pinned(record.config, folder)
+    config = {**pinned(record.config, folder), "lake": dict(lake), "seed": record.seed}
     config["source_ref"] = record.source.get("base") or record.source["commit"]
     if (config.get("dataset") or {}).get("at") is not None:
         config["dataset"]["at"] = record.source["commit"]
     return config
-
-
-def drop_branch(lake: LakeStore, branch: str) -> None:
-    """Delete the branch of a run that only was to be compared."""
-    try:
-        lake.delete_branch(branch)
-    except LakeError:
-        return  # the run had none, or `headrace lake gc` takes it one day
-
-
-def _causes(before: RunRecord, now: RunRecord, origin: str, differences: list[str]) -> list[str]:
-    found = [*input_differences(before, now, origin), *code_differences(before, now), *differences]
-    if before.seed != now.seed:
-        found.append(f"seed {before.seed} → {now.seed}")
-    return found
 
 
 def _version(package: str) -> str | None:
