@@ -28,7 +28,7 @@ from headrace.sweeps.engine import Engine, run_jobs
 from headrace.sweeps.job import run_sweep_job
 from headrace.sweeps.sources import Grid, Source
 
-NOT_PUBLISHED = "++publish=false"
+NOT_PUBLISHED = "++publish=False"  # as Hydra writes it
 
 FAILED = 1
 INTERRUPTED = 130
