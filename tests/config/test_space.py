@@ -214,7 +214,11 @@ WRONG: list[tuple[str, str, str]] = [
     ("range(1, 5, 0)", "a search wants a step above 0", "type: m.C: range(1, 5, <step>)"),
     ("range(5, 1, -2)", "a search wants a step above 0", "type: m.C: range(1, 5, 2)"),
     ("range(5, 1)", "the range is empty", "type: m.C: range(1, 5, 1)"),
-    ("tag(log, range(0, 5))", "on a logarithm a range has", "type: m.C: tag(log, int(interval(<low>, <high>)))"),
+    (
+        "tag(log, range(0, 5))",
+        "on a logarithm a range has",
+        "type: m.C: tag(log, int(interval(<low>, <high>)))",
+    ),
     ("choice()", "empty choice is not legal", "type: m.C: choice(a, b, c)"),
     ("choice(1, null)", "cannot hold null", "type: m.C: 1, null"),
     ("choice(1, 1)", "names 1 twice", "name each value once"),

@@ -26,13 +26,23 @@ class NodeFactory:
     """
 
     index: CodeIndex
+    where: str
     node: Mapping[str, Any]
     needs: frozenset[str]
 
     def __call__(self, seed: int | None = None, **given: Any) -> Any:
-        """Build it; each part that takes a seed and is given none gets this one."""
+        """Build it; each part that takes a seed and is given none gets this one.
+
+        Raises `ConfigError` where a constructor refuses its arguments.
+        """
+        from hydra.errors import InstantiationException
+
         node = {**self.node, **given}
-        return build_node(node if seed is None else _seeded(self.index, node, seed))
+        try:
+            return build_node(node if seed is None else _seeded(self.index, node, seed))
+        except InstantiationException as error:
+            found = f"{node[TARGET]} cannot be built: {error.__cause__ or error}"
+            raise ConfigError.one(self.where, found, "change the arguments beside it") from error
 
 
 def sampler_factory(index: CodeIndex, where: str, node: Any) -> NodeFactory:
@@ -66,7 +76,7 @@ def _factory(index: CodeIndex, where: str, node: Any, later: frozenset[str]) -> 
     ]
     if wrong:
         raise ConfigError(wrong)
-    return NodeFactory(index, dict(node), frozenset(missing))
+    return NodeFactory(index, where, dict(node), frozenset(missing))
 
 
 def _seeded(index: CodeIndex, node: Any, seed: int) -> Any:

@@ -52,12 +52,16 @@ def read_memory(
     )
 
 
-def study_attrs(memory: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the study's attributes that a trial's memory brings: counters never go back."""
-    found = _plain(memory.get("study", {}))
+def study_attrs(memory: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the study's attributes that a trial's memory brings."""
+    return _plain(memory.get("study", {}))
+
+
+def merge_attrs(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the new attributes, of which counters never go back."""
     return {
         key: max(value, known.get(key, value)) if isinstance(value, int) else value
-        for key, value in found.items()
+        for key, value in new.items()
     }
 
 

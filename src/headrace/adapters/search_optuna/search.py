@@ -43,6 +43,9 @@ class OptunaSearch:
     A grid, which is `GridSampler` without `search_space` or `BruteForceSampler`, is the space's own
     points in an order drawn by the seed, each once, with its conditions. A failed point is not tried again.
 
+    Optuna's samplers leave failed trials out of account: they learn neither that such a point is good
+    nor that it is bad, and TPE may come back to a region where all trials fail.
+
     Args:
         space: What to choose from.
         directions: One for each objective.
@@ -81,14 +84,13 @@ class OptunaSearch:
         self._prunes = pruner is not None
         self._begun = False
         self._grid: deque[Labels] | None = None
-        self._memories: dict[int, dict[str, Any]] = {}
+        self._notes: dict[int, dict[str, Any]] = {}
 
     def ask(self) -> Suggestion | None:
         """Return the next point; None where all trials are asked, or each point of a grid."""
         self._begin()
         if self._is_used_up():
             return None
-        from headrace.adapters.search_optuna.memory import write_memory
         from headrace.adapters.search_optuna.study import quiet
 
         before = dict(self._study_attrs())
@@ -96,8 +98,8 @@ class OptunaSearch:
             if self._grid is not None:
                 self._study.enqueue_trial(self._grid.popleft())
             trial, point = self._draw()
-        changed = {key: v for key, v in self._study_attrs().items() if before.get(key) != v}
-        self._memories[trial.number] = write_memory(self._trial(trial.number), changed)
+        after = self._study_attrs()
+        self._notes[trial.number] = {key: v for key, v in after.items() if before.get(key) != v}
         return Suggestion(number=trial.number, params=point)
 
     def report(self, number: int, step: int, score: float) -> bool:
@@ -121,8 +123,14 @@ class OptunaSearch:
         self._study.tell(number, values=known or None, state=state)
 
     def memory(self, number: int) -> dict[str, Any]:
-        """Return the point in Optuna's terms and what the sampler noted; known as soon as it is asked."""
-        return self._memories[number]
+        """Return the point in Optuna's terms, and what sampler and pruner noted.
+
+        Enough as soon as it is asked for a trial that may be cut off. Pruners of the halving kind
+        note more at each score, so that a trial's last memory is that of its end.
+        """
+        from headrace.adapters.search_optuna.memory import write_memory
+
+        return write_memory(self._trial(number), self._notes.get(number, {}))
 
     def restore(
         self,
@@ -161,7 +169,7 @@ class OptunaSearch:
     ) -> None:
         from optuna.trial import TrialState, create_trial
 
-        from headrace.adapters.search_optuna.memory import read_memory, study_attrs
+        from headrace.adapters.search_optuna.memory import merge_attrs, read_memory, study_attrs
 
         if self._begun:
             raise RuntimeError("trials are restored before the first one is asked for or told")
@@ -174,9 +182,10 @@ class OptunaSearch:
         if state == TrialState.PRUNED and steps and not math.isnan(steps[max(steps)]):
             values = [steps[max(steps)]]  # as `Study.tell` does
         self._study.add_trial(read_memory(memory, state, values, steps))
-        for key, value in study_attrs(memory, self._study_attrs()).items():
+        notes = study_attrs(memory)
+        for key, value in merge_attrs(self._study_attrs(), notes).items():
             self._study.storage.set_study_system_attr(self._study.id, key, value)
-        self._memories[number] = dict(memory)
+        self._notes[number] = notes
 
     def _begin(self) -> None:
         """Build the sampler, whose seed hangs on what was restored."""
@@ -209,7 +218,9 @@ class OptunaSearch:
         if self._grid is not None:
             return not self._grid
         # A GridSampler whose user gave it the points notes in each trial which of them it is.
-        attrs = [t.system_attrs for t in self._study.get_trials(deepcopy=False) if "grid_id" in t.system_attrs]
+        attrs = [
+            t.system_attrs for t in self._study.get_trials(deepcopy=False) if "grid_id" in t.system_attrs
+        ]
         if not attrs:
             return False
         size = math.prod(map(len, attrs[-1]["search_space"].values()))
