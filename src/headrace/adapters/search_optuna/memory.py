@@ -1,13 +1,13 @@
-"""What a rebuilt study needs of a trial, as JSON. Importing this imports Optuna."""
+"""What a rebuilt study needs of a trial, as JSON."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from optuna.distributions import distribution_to_json, json_to_distribution
-from optuna.trial import FrozenTrial, TrialState, create_trial
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial, TrialState
 
 # CMA-ES keeps itself under such keys, pickled, and unpickles what it finds there.
 _PICKLES = "optimizer"
@@ -18,6 +18,8 @@ def write_memory(trial: FrozenTrial, study_attrs: Mapping[str, Any]) -> dict[str
 
     `study_attrs` are those of the study that this trial's asking changed.
     """
+    from optuna.distributions import distribution_to_json
+
     return {
         "params": {
             name: distribution.to_internal_repr(trial.params[name])
@@ -38,6 +40,9 @@ def read_memory(
     scores: Mapping[int, float],
 ) -> FrozenTrial:
     """Rebuild a trial."""
+    from optuna.distributions import json_to_distribution
+    from optuna.trial import create_trial
+
     distributions = {
         name: json_to_distribution(text) for name, text in memory.get("distributions", {}).items()
     }

@@ -7,20 +7,21 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from headrace.adapters.search_optuna.memory import merge_attrs, read_memory, study_attrs, write_memory
 from headrace.adapters.search_optuna.params import read_params
+from headrace.adapters.search_optuna.study import Direction, build_pruner, build_sampler, open_study, quiet
 from headrace.core.grid import grid_points
-from headrace.core.ports import ParamValue, Suggestion, TrialEnd
+from headrace.core.ports import ParamValue, Search, Suggestion, TrialEnd
 from headrace.core.space import Space
 from headrace.errors import ConfigError
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial, Trial
+    from optuna.trial import Trial
 
-Direction = Literal["maximize", "minimize"]
 Labels = dict[str, ParamValue]
 
 
@@ -71,15 +72,14 @@ class OptunaSearch:
         if pruner is not None and len(directions) > 1:
             found = f"Optuna cannot stop trials of {len(directions)} objectives early"
             raise ConfigError.one("hydra.sweeper.pruner", found, "type: hydra.sweeper.pruner=null")
-        from headrace.adapters.search_optuna.study import AskedStudy, build_pruner, silence
 
-        silence()
         self._space = space
         self._params = read_params(space)
         self._factory = sampler
         self._seed = seed
         self._n_trials = n_trials
-        self._study = AskedStudy(directions, build_pruner(pruner))
+        self._open = open_study(directions, build_pruner(pruner))
+        self._study = self._open.study
         self._sign = 1.0 if directions[0] == "maximize" else -1.0
         self._prunes = pruner is not None
         self._begun = False
@@ -91,14 +91,12 @@ class OptunaSearch:
         self._begin()
         if self._is_used_up():
             return None
-        from headrace.adapters.search_optuna.study import quiet
-
-        before = dict(self._study_attrs())
+        before = self._open.attrs()
         with quiet():
             if self._grid is not None:
                 self._study.enqueue_trial(self._grid.popleft())
             trial, point = self._draw()
-        after = self._study_attrs()
+        after = self._open.attrs()
         self._notes[trial.number] = {key: v for key, v in after.items() if before.get(key) != v}
         return Suggestion(number=trial.number, params=point)
 
@@ -109,12 +107,12 @@ class OptunaSearch:
         as the last one told.
         """
         self._begin()
-        trial = self._trial(number)
+        trial = self._open.trial(number)
         if not self._prunes or trial.state.is_finished():
             return False
         # Not `Trial.report`, which wants the object that `ask` made: a reopened trial has none.
-        self._study.storage.set_trial_intermediate_value(trial._trial_id, step, self._sign * score)
-        return self._study.pruner.prune(self._study, self._trial(number))
+        self._open.storage.set_trial_intermediate_value(trial._trial_id, step, self._sign * score)
+        return self._study.pruner.prune(self._study, self._open.trial(number))
 
     def tell(self, number: int, end: TrialEnd, values: Sequence[float] = ()) -> None:
         """Take how an open trial ended. A value that is no finite number makes it a failed one."""
@@ -128,9 +126,8 @@ class OptunaSearch:
         Enough as soon as it is asked for a trial that may be cut off. Pruners of the halving kind
         note more at each score, so that a trial's last memory is that of its end.
         """
-        from headrace.adapters.search_optuna.memory import write_memory
 
-        return write_memory(self._trial(number), self._notes.get(number, {}))
+        return write_memory(self._open.trial(number), self._notes.get(number, {}))
 
     def restore(
         self,
@@ -169,13 +166,11 @@ class OptunaSearch:
     ) -> None:
         from optuna.trial import TrialState, create_trial
 
-        from headrace.adapters.search_optuna.memory import merge_attrs, read_memory, study_attrs
-
         if self._begun:
             raise RuntimeError("trials are restored before the first one is asked for or told")
-        if number < self._count():
+        if number < self._open.count():
             raise ValueError(f"trial {number} is restored already, or comes after a later one")
-        while self._count() < number:
+        while self._open.count() < number:
             self._study.add_trial(create_trial(state=TrialState.FAIL))
         several = len(self._study.directions) > 1
         steps = {} if several else {step: self._sign * score for step, score in scores}
@@ -183,8 +178,7 @@ class OptunaSearch:
             values = [steps[max(steps)]]  # as `Study.tell` does
         self._study.add_trial(read_memory(memory, state, values, steps))
         notes = study_attrs(memory)
-        for key, value in merge_attrs(self._study_attrs(), notes).items():
-            self._study.storage.set_study_system_attr(self._study.id, key, value)
+        self._open.set_attrs(merge_attrs(self._open.attrs(), notes))
         self._notes[number] = notes
 
     def _begin(self) -> None:
@@ -193,9 +187,7 @@ class OptunaSearch:
             return
         from optuna.samplers import BruteForceSampler
 
-        from headrace.adapters.search_optuna.study import build_sampler
-
-        done = self._count()
+        done = self._open.count()
         seed = self._seed if done == 0 else _later_seed(self._seed, done)
         is_grid = "search_space" in getattr(self._factory, "needs", ())
         factory = None if is_grid else self._factory
@@ -212,7 +204,7 @@ class OptunaSearch:
         return deque(point for point in points if _identity(point) not in tried)
 
     def _is_used_up(self) -> bool:
-        number = self._count()
+        number = self._open.count()
         if self._n_trials is not None and number >= self._n_trials:
             return True
         if self._grid is not None:
@@ -246,16 +238,6 @@ class OptunaSearch:
             raise ValueError(f"{len(values)} values for {len(self._study.directions)} objectives")
         return TrialState.COMPLETE, [float(value) for value in values]
 
-    def _count(self) -> int:
-        return self._study.storage.get_n_trials(self._study.id)
-
-    def _trial(self, number: int) -> FrozenTrial:
-        storage = self._study.storage
-        return storage.get_trial(storage.get_trial_id_from_study_id_trial_number(self._study.id, number))
-
-    def _study_attrs(self) -> dict[str, Any]:
-        return self._study.storage.get_study_system_attrs(self._study.id)
-
 
 def _later_seed(seed: int, done: int) -> int:
     digest = hashlib.sha256(f"seed {seed} after {done} trials".encode()).digest()
@@ -264,3 +246,7 @@ def _later_seed(seed: int, done: int) -> int:
 
 def _identity(point: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
     return frozenset(point.items())
+
+
+if TYPE_CHECKING:
+    _IS_A_SEARCH: type[Search] = OptunaSearch

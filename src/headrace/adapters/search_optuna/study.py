@@ -1,52 +1,79 @@
-"""The study in memory that a search asks and tells. Importing this imports Optuna."""
+"""The study in memory that a search asks and tells, and the samplers and pruners in it."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
-
-import optuna
-from optuna.exceptions import ExperimentalWarning
-from optuna.pruners import BasePruner, NopPruner
-from optuna.samplers import BaseSampler, NSGAIISampler, QMCSampler, TPESampler
-from optuna.storages import InMemoryStorage
-from optuna.study import Study, StudyDirection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from headrace.errors import ConfigError
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
 
 # Hyperband deals trials to its brackets by the study's name and their numbers.
 _NAME = "headrace"
 
+Direction = Literal["maximize", "minimize"]
 
-class AskedStudy(Study):
-    """A study whose trials end elsewhere."""
 
-    def __init__(self, directions: Sequence[str], pruner: BasePruner) -> None:
-        self.storage = InMemoryStorage()
-        self.id = self.storage.create_new_study([StudyDirection[d.upper()] for d in directions], _NAME)
-        super().__init__(study_name=_NAME, storage=self.storage, pruner=pruner)
+@dataclass(frozen=True, slots=True)
+class OpenStudy:
+    """A study whose trials end elsewhere, with the storage that knows them."""
 
-    def stop(self) -> None:
-        """Do nothing: samplers call this where all is told, and `ask` sees earlier that all is asked."""
+    study: Study
+    storage: BaseStorage
+    id: int
+
+    def count(self) -> int:
+        return self.storage.get_n_trials(self.id)
+
+    def trial(self, number: int) -> FrozenTrial:
+        return self.storage.get_trial(self.storage.get_trial_id_from_study_id_trial_number(self.id, number))
+
+    def attrs(self) -> dict[str, Any]:
+        """Return what samplers note of the whole study."""
+        return dict(self.storage.get_study_system_attrs(self.id))
+
+    def set_attrs(self, attrs: dict[str, Any]) -> None:
+        for key, value in attrs.items():
+            self.storage.set_study_system_attr(self.id, key, value)
+
+
+def open_study(directions: Sequence[Direction], pruner: BasePruner) -> OpenStudy:
+    import optuna
+    from optuna.storages import InMemoryStorage
+
+    if optuna.logging.get_verbosity() < optuna.logging.WARNING:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = InMemoryStorage()
+    study = optuna.create_study(storage=storage, pruner=pruner, study_name=_NAME, directions=list(directions))
+    # A grid's sampler calls it where all is told, and Optuna refuses that outside its own loop; `ask`
+    # sees earlier that all is asked for.
+    study.stop = lambda: None  # type: ignore[method-assign]
+    return OpenStudy(study, storage, storage.get_study_id_from_name(_NAME))
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep Optuna from warning that something is experimental: its user chose that by name."""
+    from optuna.exceptions import ExperimentalWarning
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         yield
 
 
-def silence() -> None:
-    """Let Optuna's log say warnings only; whoever made it say less keeps that."""
-    if optuna.logging.get_verbosity() < optuna.logging.WARNING:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
 def build_pruner(factory: Callable[[], Any] | None) -> BasePruner:
+    """Build a pruner; without one no trial is stopped, where Optuna itself would stop some."""
+    from optuna.pruners import BasePruner, NopPruner
+
     if factory is None:
         return NopPruner()
     pruner: BasePruner = _build(factory, BasePruner, "pruner")
@@ -61,6 +88,8 @@ def build_sampler(
     A quasi-random sequence goes on only with the seed that it began with; what it draws beside it,
     such as the params under a condition, is drawn anew.
     """
+    from optuna.samplers import BaseSampler, NSGAIISampler, QMCSampler, TPESampler
+
     if factory is None:
         return NSGAIISampler(seed=seed) if objectives > 1 else TPESampler(seed=seed)
     sampler: BaseSampler = _build(lambda: factory(seed), BaseSampler, "sampler")
