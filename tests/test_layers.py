@@ -11,8 +11,8 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "sklearn", "pandas", "numpy", "prefect", "wandb", "pandera", "pyarrow", "polars")
-SERVICES = {"prefect", "wandb", "pandera", "lakefs_client", "sqlalchemy", "skops", "torch"}
+HEAVY = ("torch", "sklearn", "pandas", "numpy", "prefect", "wandb", "pandera", "pyarrow", "polars", "optuna")
+SERVICES = {"prefect", "wandb", "pandera", "lakefs_client", "sqlalchemy", "skops", "torch", "optuna"}
 
 
 @pytest.fixture(scope="module")

@@ -40,3 +40,8 @@ class Space:
 
     domains: Mapping[str, Domain]
     when: Mapping[tuple[str, str | float | bool | None], Space] = field(default_factory=dict)
+
+
+def same_value(left: object, right: object) -> bool:
+    """Tell whether two values are one and the same to a space, where 1, 1.0 and true are three."""
+    return type(left) is type(right) and left == right
