@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from headrace.assemble import Memory, prepare
 from headrace.config.compose import compose
+from headrace.config.sweep import split_sweep
 from headrace.sweep_plan import plan_jobs, plan_sweep
 
 T = TypeVar("T")
@@ -102,7 +103,7 @@ def bench_sweep(jobs: int) -> None:
     words = ["+experiment=breast_cancer", "tracker=none", f"model.C=range(1,{jobs + 1})"]
     composing, _ = timed(lambda: compose("train", words[:2]))
 
-    planning, planned = timed(lambda: list(plan_jobs("train", words, flow="train")))
+    planning, planned = timed(lambda: list(plan_jobs("train", split_sweep(words), flow="train")))
     counting, sweep = timed(lambda: plan_sweep(planned))
     seconds = planning + counting
     limit = JOBS_SECONDS * jobs / 1000

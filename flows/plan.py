@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from headrace import entry, tell_plan
 from headrace.assemble import prepare
+from headrace.config.sweep import split_sweep
 from headrace.sweep_plan import plan_jobs, plan_sweep
 
 
@@ -26,7 +27,7 @@ def plan_run(cfg: DictConfig, overrides: Sequence[str], as_json: bool) -> None:
 
 def plan_all(overrides: Sequence[str], as_json: bool) -> None:
     """Plan a sweep as a whole, and tell."""
-    jobs = list(plan_jobs("train", overrides, flow="train"))
+    jobs = list(plan_jobs("train", split_sweep(overrides), flow="train"))
     tell_plan.tell_sweep(plan_sweep(jobs), overrides, as_json)
 
 

@@ -21,7 +21,7 @@ BASE = ["+experiment=toy", "pipeline=bare"]
 
 
 def plan(*overrides: str) -> SweepPlan:
-    return plan_sweep(list(plan_jobs("train", [*BASE, *overrides], flow="train")))
+    return plan_sweep(list(plan_jobs("train", split_sweep([*BASE, *overrides]), flow="train")))
 
 
 def load_each(*overrides: str) -> list[PlannedJob]:
@@ -119,7 +119,7 @@ def test_a_job_is_planned_as_if_it_were_loaded_alone(toy: Toy, sweep: list[str])
     """Whatever differs between jobs, each has the very plan, keys and reasons of its own command."""
     (toy.folder / "more.txt").write_text("4 5")
     toy.run("stages.double.params.factor=2")
-    assert list(plan_jobs("train", [*BASE, *sweep], flow="train")) == load_each(*sweep)
+    assert list(plan_jobs("train", split_sweep([*BASE, *sweep]), flow="train")) == load_each(*sweep)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_secret_beside_the_value_stays_out_of_parts(
     toy.code = toy.code.replace("limit: int = 100)", "limit: int = 100, note: str = '')")
     toy.write()
     sweep = [*note, "stages.judge.params.limit=5,6,7"]
-    made = list(plan_jobs("train", [*BASE, *sweep], flow="train"))
+    made = list(plan_jobs("train", split_sweep([*BASE, *sweep]), flow="train"))
     assert made == load_each(*sweep)
     assert "sesame" not in repr([job.parts for job in made])
 
@@ -145,7 +145,7 @@ def test_a_seed_counts_only_for_the_stage_that_takes_it(toy: Toy) -> None:
     """Over three seeds a stage with a context is three, and the others are shared."""
     toy.code = toy.code.replace("def count(rows: list):", "def count(rows: list, context):")
     toy.run()
-    made = list(plan_jobs("train", [*BASE, "seed=1,2,3"], flow="train"))
+    made = list(plan_jobs("train", split_sweep([*BASE, "seed=1,2,3"]), flow="train"))
     assert made == load_each("seed=1,2,3")
     found = plan_sweep(made)
     assert counts(found)["count"] == (3, 0)
@@ -154,7 +154,7 @@ def test_a_seed_counts_only_for_the_stage_that_takes_it(toy: Toy) -> None:
 
 def test_jobs_that_differ_in_values_load_one_config(toy: Toy) -> None:
     """What a value does not reach is the very same object in every later job."""
-    made = list(plan_jobs("train", [*BASE, "stages.double.params.factor=1,2,3"], flow="train"))
+    made = list(plan_jobs("train", split_sweep([*BASE, "stages.double.params.factor=1,2,3"]), flow="train"))
     assert made[1].parts["load"] is made[2].parts["load"]
     assert made[1].parts["double"] != made[2].parts["double"]
 

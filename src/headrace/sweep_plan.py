@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from headrace.assemble import Memory, Prepared, prepare
 from headrace.config.check import check_stage
 from headrace.config.resolve import dotted, leaves
-from headrace.config.sweep import compose_jobs, split_sweep
+from headrace.config.sweep import compose_jobs
 from headrace.core.digest import CannotEncode, digest_value
 from headrace.core.graph import Graph
 from headrace.core.key import Key, make_key
@@ -152,15 +152,15 @@ def identify(job: PlannedJob, digests: dict[int, str] | None = None) -> dict[str
 # --- planning the jobs ------------------------------------------------------------------------
 
 
-def plan_jobs(config_name: str, overrides: Sequence[str], flow: str) -> Iterator[PlannedJob]:
-    """Plan every job of a sweep, in the order in which Hydra's own sweeper has them. Writes nothing.
+def plan_jobs(config_name: str, jobs: Sequence[list[str]], flow: str) -> Iterator[PlannedJob]:
+    """Plan every job of a sweep, given by its overrides. Writes nothing.
 
     Files, code, lakes and past runs are looked at once, at the first job that needs them. Raises
     `ConfigError` for the first job that is wrong, and `StageFailed` where an external input is missing.
     """
     memory: Memory | None = None
     known: dict[int, _Composition] = {}  # each holds its config, so that no id comes up twice
-    for words, cfg in compose_jobs(config_name, split_sweep(overrides)):
+    for words, cfg in compose_jobs(config_name, jobs):
         memory = memory or Memory.of(cfg)
         composition = known.get(id(cfg))
         job = None if composition is None else composition.vary(words)

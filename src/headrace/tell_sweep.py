@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from headrace.core.sweep import GOOD, SweepRecord, TrialRecord
-from headrace.errors import ConfigError, did_you_mean
 from headrace.tell import near
 
 if TYPE_CHECKING:
@@ -40,10 +39,13 @@ def tell_plan(plan: SweepPlan) -> None:
         print(f"once for all jobs: {', '.join(plan.shared)}", file=sys.stderr)
 
 
-def no_such_metric(name: str, there: Sequence[str]) -> ConfigError:
-    """Return the error for an objective that no job logs."""
-    hint = did_you_mean(name, there, "sweep.objective={}")
-    return ConfigError.one("sweep.objective", f"no run logs '{name}'; they log: {', '.join(there)}", hint)
+def tell_space(keys: Sequence[str], trials: int | None, plan: SweepPlan) -> None:
+    """Print what a search is to do. `plan` is that of some points which differ in every key."""
+    count = "trials until the time is up" if trials is None else f"{trials} trials"
+    each = [stage.name for stage in plan.stages if stage.name not in plan.shared]
+    print(f"{count} over {', '.join(keys)}", file=sys.stderr)
+    if plan.shared:
+        print(f"once for all trials: {', '.join(plan.shared)}; in each: {', '.join(each)}", file=sys.stderr)
 
 
 def open_display(record: SweepRecord, total: int | None) -> LineDisplay | BarDisplay:

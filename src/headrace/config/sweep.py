@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -15,6 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from headrace.config.compose import COMPOSE_ERRORS, VERSION_BASE, complete, compose
 from headrace.config.folders import project_conf
+from headrace.config.override import format_override
+from headrace.config.space import parse_space
+from headrace.core.grid import grid_points
 from headrace.errors import ConfigError
 
 Words = list[str]
@@ -33,6 +37,20 @@ def split_sweep(overrides: Sequence[str]) -> list[Words]:
 
         raise ConfigError(find_problems("train", overrides, error)) from error
     return [list(job) for batch in batches for job in batch]
+
+
+def list_jobs(params: Mapping[str, Any], words: Sequence[str]) -> list[Words]:
+    """Return the overrides of each job of a grid over the command line and `hydra.sweeper.params`.
+
+    Of one key the command line's word counts. Raises `ConfigError` with every problem.
+    """
+    if any(isinstance(value, Mapping) for value in params.values()):
+        space, fixed = parse_space(params, words)
+        points = grid_points(space)
+        return [[*fixed, *(format_override(key, value) for key, value in p.items())] for p in points]
+    typed = {word.partition("=")[0].lstrip("+") for word in words}
+    from_params = [f"{key}={value}" for key, value in params.items() if key.lstrip("+") not in typed]
+    return split_sweep([*from_params, *words])
 
 
 def compose_jobs(config_name: str, jobs: Sequence[Words]) -> Iterator[tuple[Words, DictConfig]]:

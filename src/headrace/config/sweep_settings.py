@@ -79,9 +79,6 @@ def load_sweep_settings(cfg: DictConfig) -> SweepSettings:
     if sweeper.sampler is not None and not objective and not problems:
         found = "a search needs one: the metric that says which trial is best"
         problems.append(Problem("sweep.objective", found, "type: sweep.objective=accuracy"))
-    if sweeper.sampler is not None and sweeper.n_trials is None and sweeper.minutes is None:
-        hint = "type: hydra.sweeper.n_trials=50, or hydra.sweeper.minutes=30"
-        problems.append(Problem("hydra.sweeper.n_trials", "a search needs a budget", hint))
     if typed.publish == "best" and not objective:
         found = "the best by what? There is no sweep.objective"
         problems.append(Problem("sweep.publish", found, "type: sweep.objective=accuracy"))

@@ -421,7 +421,9 @@ class Search(Protocol):
     ) -> None:
         """Take over a trial that ended in an earlier process, in the order of their numbers."""
 
-    def reopen(self, number: int, memory: Mapping[str, Any]) -> None:
+    def reopen(
+        self, number: int, memory: Mapping[str, Any], scores: Sequence[tuple[int, float]] = ()
+    ) -> None:
         """Take over a trial that an earlier process did not end, as if it had just been asked for."""
 
 

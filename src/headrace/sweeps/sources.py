@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from headrace.core.plan import State
-from headrace.core.ports import Search, TrialEnd
+from headrace.core.ports import ParamValue, Search, TrialEnd
 from headrace.core.sweep import ENDED, GOOD, SweepRecord, TrialRecord
 from headrace.sweep_plan import PlannedJob, identify
 
@@ -87,7 +87,7 @@ class Trials:
         self,
         record: SweepRecord,
         search: Search,
-        words: Callable[[Mapping[str, object]], list[str]],
+        words: Callable[[Mapping[str, ParamValue]], list[str]],
         n_trials: int | None,
         seconds: float | None,
     ) -> None:
@@ -103,7 +103,7 @@ class Trials:
                 search.restore(trial.number, trial.memory, *_end(record, trial), trial.reports)
             else:
                 search.reopen(trial.number, trial.memory)
-                trial.reports = []
+                trial.reports = []  # it begins anew
 
     def next(self) -> TrialRecord | None:
         if self._until is not None and time.monotonic() >= self._until:

@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from headrace import tell_sweep
 from headrace.adapters.sweep_files import SweepFiles
-from headrace.assemble import Prepared, prepare
+from headrace.assemble import Memory, Prepared, prepare
 from headrace.cached import read_cached
-from headrace.config.sweep import JobConfigs, split_sweep
+from headrace.config.space import parse_space
+from headrace.config.sweep import JobConfigs, list_jobs
 from headrace.config.sweep_settings import load_sweep_settings
 from headrace.core.record import RunRecord
 from headrace.core.secrets import redact_overrides
@@ -26,7 +28,8 @@ from headrace.run import new_run_id
 from headrace.sweep_plan import PlannedJob, SweepPlan, plan_jobs, plan_sweep
 from headrace.sweeps.engine import Engine, run_jobs
 from headrace.sweeps.job import run_sweep_job
-from headrace.sweeps.sources import Grid, Source
+from headrace.sweeps.objective import check_logged, check_objective
+from headrace.sweeps.sources import Grid, Source, Trials
 
 NOT_PUBLISHED = "++publish=False"  # as Hydra writes it
 
@@ -61,15 +64,14 @@ class _Sweep:
         self.root = Path(str(request.cfg.get("headrace_dir") or ".headrace")).absolute()
         self.files = SweepFiles(self.root / "sweeps")
         self.resumed = self.files.read(request.resumed) if request.resumed else None
+        self.configs = JobConfigs(request.flow)
         self.started = time.perf_counter()
         self.fixed: list[str] = []  # overrides that every job has
         self.plan: SweepPlan | None = None
 
     def go(self) -> int:
         if self.settings.is_search:
-            from headrace.sweeps.search import prepare_search
-
-            prepared, record, source = prepare_search(self)
+            prepared, record, source = self._prepare_search()
         else:
             prepared, record, source = self._prepare_grid()
         if self.resumed is None:
@@ -92,13 +94,12 @@ class _Sweep:
     # --- what there is to do ------------------------------------------------------------------
 
     def _prepare_grid(self) -> tuple[Prepared, SweepRecord, Source]:
-        params = [f"{key}={value}" for key, value in self.settings.sweeper.params.items()]
-        typed = {word.partition("=")[0].lstrip("+") for word in self.request.words}
-        words = [*(w for w in params if w.partition("=")[0] not in typed), *self.request.words]
-        words += self.job_words()
-        self.fixed, others = split_shared(split_sweep(words))
-        prepared = self.prepare_first([*self.fixed, *others[0]])
-        planned = dict(enumerate(plan_jobs(self.request.flow, words, self.request.flow)))
+        words = [*self.request.words, *self.job_words()]
+        jobs = list_jobs(self.settings.sweeper.params, words)
+        self.fixed, others = split_shared(jobs)
+        prepared = self._prepare(jobs[0])
+        check_objective(prepared.job, self.settings.objective)
+        planned = dict(enumerate(plan_jobs(self.request.flow, jobs, self.request.flow)))
         record = self.resumed or self.new_record(prepared)
         if self.resumed is None:
             for number, overrides in enumerate(others):
@@ -109,9 +110,34 @@ class _Sweep:
         self._take_cached(record, planned, prepared)
         return prepared, record, Grid(record, planned)
 
-    def prepare_first(self, words: list[str]) -> Prepared:
-        """Check and plan one job, of which the others differ in what is swept."""
-        return prepare(JobConfigs(self.request.flow).compose(words), words, flow=self.request.flow, dry=True)
+    def _prepare_search(self) -> tuple[Prepared, SweepRecord, Source]:
+        from headrace.sweeps.search import every_branch, open_search, write_point
+
+        space, self.fixed = parse_space(
+            self.settings.sweeper.params,
+            [*self.request.words, *self.job_words()],
+            GlobalHydra.instance().config_loader(),
+        )
+        opened = open_search(self.settings, space, Memory.of(self.request.cfg).index)
+        jobs = [[*self.fixed, *write_point(point)] for point in every_branch(space)]
+        prepared = self._prepare(jobs[0])
+        check_objective(prepared.job, self.settings.objective)
+        record = self.resumed or self.new_record(prepared)
+        if self.resumed is None:
+            planned = plan_sweep(list(plan_jobs(self.request.flow, jobs, self.request.flow)))
+            tell_sweep.tell_space(list(space.domains), opened.total, planned)
+        left = self._seconds_left(record)
+        trials = Trials(record, opened.search, write_point, opened.total, left)
+        return prepared, record, trials
+
+    def _seconds_left(self, record: SweepRecord) -> float | None:
+        minutes = self.settings.sweeper.minutes
+        return None if minutes is None else 60 * minutes - record.seconds
+
+    def _prepare(self, words: list[str]) -> Prepared:
+        """Check and plan one job."""
+        cfg = self.configs.compose(words)
+        return prepare(cfg, words, flow=self.request.flow, dry=True)
 
     def _take_cached(
         self, record: SweepRecord, planned: Mapping[int, PlannedJob], prepared: Prepared
@@ -177,7 +203,7 @@ class _Sweep:
                         display=display,
                         payload=lambda trial: self._payload(record, trial, reports),
                         stop_on_failure=self.settings.launcher.on_failure == "stop",
-                        check=lambda trial: self._check_objective(record, trial),
+                        check=lambda trial: check_logged(trial, record.objective),
                     )
                 )
 
@@ -201,14 +227,6 @@ class _Sweep:
             "cwd": str(Path.cwd()),
             "reports": reports,
         }
-
-    def _check_objective(self, record: SweepRecord, trial: TrialRecord) -> None:
-        """Raise `ConfigError` where a job has run through and logs no such metric: none would."""
-        if trial.run is None or not trial.metrics:
-            return
-        missing = [name for name in record.objective if name not in trial.metrics]
-        if missing:
-            raise tell_sweep.no_such_metric(missing[0], sorted(trial.metrics))
 
     # --- what it came to ----------------------------------------------------------------------
 
