@@ -19,7 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from headrace.adapters.runtime_prefect.settings import import_prefect, quiet_logging, shell_settings
+from headrace.adapters.runtime_prefect.settings import (
+    import_prefect,
+    keep_settings,
+    quiet_logging,
+    shell_settings,
+)
 from headrace.adapters.runtime_prefect.task import Finished, Outcome, Submitted, build_task
 from headrace.core.ports import StageFuture, StageTask
 from headrace.core.secrets import redact_text
@@ -57,7 +62,7 @@ class PrefectRuntime:
 
     `api_url` is asked when a body is to run, after Prefect's import: a server may start meanwhile.
     `results_dir` holds one result record a key; it is the folder of the stage cache. `parent_id` is a
-    flow run, of another process, below which this one is shown. Inside an
+    flow run, of another process, below which this one is shown; the thread then keeps its settings. Inside an
     active flow run (a deployed flow) `run` joins that one, with its server, settings and task
     runner. One body at a time: `run` is not re-entrant, `submit` may be called from any thread
     that carries the flow's context.
@@ -96,11 +101,13 @@ class PrefectRuntime:
             return noted()
         outcome: Outcome[T] = Outcome(noted)
         url = self._api_url()
-        with shell_settings(url), quiet_logging(), _telling_of_the_server(url, outcome):
+        with quiet_logging(), _telling_of_the_server(url, outcome):
             flow = self._flow(name, outcome, parameters)
             if self._parent_id is None:
-                flow(**parameters, return_state=True)
+                with shell_settings(url):
+                    flow(**parameters, return_state=True)
             else:
+                keep_settings(url)
                 _run_below(UUID(self._parent_id), flow, name, parameters)
         return outcome.get()
 

@@ -6,8 +6,9 @@ import gc
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 
 def import_prefect() -> None:
@@ -51,6 +52,24 @@ def shell_settings(api_url: str) -> Iterator[None]:
         }
     ):
         yield
+
+
+_kept = threading.local()
+
+
+def keep_settings(api_url: str) -> None:
+    """Apply `shell_settings`, and open one client, for as long as this thread lives.
+
+    Building the settings and a TLS context takes 0.15 s, which a worker with hundreds of jobs pays once.
+    """
+    from prefect.context import SyncClientContext
+
+    if getattr(_kept, "url", None) == api_url:
+        return
+    stack = ExitStack()
+    stack.enter_context(shell_settings(api_url))
+    stack.enter_context(SyncClientContext())
+    _kept.url, _kept.stack = api_url, stack  # what is under another URL stays below it
 
 
 @contextmanager
