@@ -123,12 +123,12 @@ def parse_sweep(data: Any) -> SweepRecord:
             raise UnreadableRecord(f"format {data['format']} is newer than {FORMAT}: update headrace")
         trials = [_parse_trial(item) for item in data["trials"]]
         record = SweepRecord(**{**data, "trials": trials})
+    except UnreadableRecord:
+        raise
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, UnreadableRecord):
-            raise
         raise UnreadableRecord(f"not a sweep record: {error}") from error
-    if not all(isinstance(word, str) for word in record.overrides) or not isinstance(record.id, str):
-        raise UnreadableRecord("not a sweep record: overrides and id are strings")
+    if not all(isinstance(word, str) for word in record.overrides):
+        raise UnreadableRecord("not a sweep record: an override is a string")
     return record
 
 
