@@ -135,8 +135,6 @@ def parse_sweep(data: Any) -> SweepRecord:
 def _parse_trial(data: Mapping[str, Any]) -> TrialRecord:
     trial = TrialRecord(**data)
     trial.reports = [(int(step), float(score)) for step, score in trial.reports]
-    if not isinstance(trial.number, int) or not isinstance(trial.metrics, dict):
-        raise UnreadableRecord("not a sweep record: a trial has a number and metrics")
     return trial
 
 
