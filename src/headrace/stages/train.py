@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import StageError
+from headrace.stages.growth import grow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,16 +16,25 @@ if TYPE_CHECKING:
 
 
 def fit(
-    features: pd.DataFrame, target: pd.Series, estimator: BaseEstimator, context: Context
+    features: pd.DataFrame,
+    target: pd.Series,
+    estimator: BaseEstimator,
+    context: Context,
+    report_every: int | None = None,
 ) -> dict[str, Any]:
     """Fit a fresh copy of the estimator, seeded by the run where it has no seed of its own.
 
     An estimator with a method `bind` is given the context for the time of the fit, so that it can
-    show epochs and keep checkpoints.
+    show epochs, report a score after each, and keep checkpoints.
+
+    With `report_every` boosting and forests of scikit-learn report an interim score every so many
+    iterations or trees; `stages.growth.grow` says on which rows, and what that changes in the model.
+    An estimator with `bind` reports as it does, whatever `report_every` says.
 
     Raises:
         StageError: Features are not finite where the estimator wants them so, the target has one
-            class, or the loss or what was learned is not finite.
+            class, the loss or what was learned is not finite, or `report_every` is given for an
+            estimator that does not grow.
     """
     from sklearn.base import clone, is_classifier
 
@@ -40,7 +50,10 @@ def fit(
     if bind:
         bind(context)
     try:
-        model.fit(features, labels)
+        if report_every is None or bind:
+            model.fit(features, labels)
+        else:
+            grow(model, features, labels, report_every, context)
     except (ValueError, FloatingPointError) as error:
         if "finite" in str(error) or "NaN" in str(error):
             raise StageError(f"{type(model).__name__}: the loss is not finite: {error}") from error
