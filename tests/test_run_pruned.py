@@ -167,3 +167,21 @@ def test_no_branch_but_the_runs_own_is_touched(toy: Toy) -> None:
     assert lake.stat(record.branch, f"runs/{record.id}/run.json").bytes > 0
     with pytest.raises(RefNotFound):
         lake.resolve("toy-v1")
+
+
+def test_a_real_pipeline_is_pruned_after_a_fold_and_finished_later(project: Path) -> None:
+    """Cross-validation reports to the judge; without one the same run goes through, with its scores."""
+    words = ["+experiment=breast_cancer", "stages/train=cross_validate", "runtime=inline", "tracker=none"]
+    judges: list[Judge | None] = [lambda step, score: step == 2 and score > 0.9, None]
+    records = []
+    for judge in judges:
+        prepared = prepare(compose("train", words), words, flow="train", judge=judge)
+        records.append(run_job(prepared.job, prepared.plan, LineDisplay(sys.stderr)))
+    pruned, whole = records
+    assert pruned.error == "stage train pruned at step 2: the search sees no hope in it"
+    assert {name for name, state in states(pruned).items() if state == "skipped"} == {
+        "evaluate", "gate", "publish"
+    }  # fmt: skip
+    assert whole.state == "succeeded"
+    assert states(whole)["preprocess"] == "cached"
+    assert "scores" in next(stage for stage in whole.stages if stage.name == "train").outputs
