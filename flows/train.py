@@ -20,7 +20,7 @@ from headrace.assemble import prepare
 if TYPE_CHECKING:
     from headrace.core.record import RunRecord
 
-EXIT_CODES = {"succeeded": 0, "failed": 1, "rejected": 3, "interrupted": 130}
+EXIT_CODES = {"succeeded": 0, "pruned": 0, "failed": 1, "rejected": 3, "interrupted": 130}
 
 
 def run_train(cfg: DictConfig, overrides: Sequence[str]) -> RunRecord | None:

@@ -27,7 +27,7 @@ from headrace.core.choice import choose
 from headrace.core.code import CodeIndex
 from headrace.core.key import Key, make_key
 from headrace.core.plan import Plan, Planner, StageResult, State, all_external, name_outputs
-from headrace.core.ports import MAIN, Codec, LakeStore, Runtime, StageCache, Tracker
+from headrace.core.ports import MAIN, Codec, Judge, LakeStore, Runtime, StageCache, Tracker
 from headrace.core.record import RunRecord
 from headrace.core.redactor import Redactor
 from headrace.core.secrets import redact_overrides
@@ -133,10 +133,12 @@ def prepare(
     dry: bool = False,
     memory: Memory | None = None,
     sweep: SweepRef | None = None,
+    judge: Judge | None = None,
 ) -> Prepared:
     """Check a config, and plan its run. Writes nothing but what it remembers of files; `dry` not even that.
 
-    `sweep` says which job of a sweep the run is.
+    `sweep` says which job of a sweep the run is, and `judge` is asked about the interim scores that its
+    stages report.
 
     Raises `ConfigError`, and `StageFailed` where an external input is missing.
     """
@@ -196,6 +198,7 @@ def prepare(
         git_state=read_git_state,
         machine_state=read_machine_state,
         sweep=sweep,
+        judge=judge,
     )
     plan = planner.plan_run(job.graph, external, job.given)
     if not dry:

@@ -73,6 +73,15 @@ class GateRejected(HeadraceError):
         return cls("\n".join(["the gate says no, nothing is published", *lines]))
 
 
+class Pruned(HeadraceError):
+    """A search gave a stage up by its interim scores. No failure: nothing is to be tried again."""
+
+    @classmethod
+    def at(cls, stage: str, step: int) -> Pruned:
+        """Name the stage and the step whose score decided."""
+        return cls(f"stage {stage} pruned at step {step}: the search sees no hope in it")
+
+
 class RunInterrupted(HeadraceError):
     """Someone stopped the run; finished stages are kept."""
 

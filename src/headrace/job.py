@@ -14,7 +14,7 @@ from headrace.core.artifact import Artifact
 from headrace.core.graph import Graph
 from headrace.core.key import Key
 from headrace.core.plan import Planner
-from headrace.core.ports import Codec, LakeStore, Runtime, StageCache, Tracker
+from headrace.core.ports import Codec, Judge, LakeStore, Runtime, StageCache, Tracker
 from headrace.core.signature import Signature
 from headrace.core.spec import Experiment
 from headrace.core.sweep import SweepRef
@@ -50,3 +50,4 @@ class Job:
     git_state: Callable[[Path], dict[str, Any]]  # keeps what is not committed in a folder
     machine_state: Callable[[], dict[str, Any]]
     sweep: SweepRef | None = None
+    judge: Judge | None = None  # asked about interim scores; None: no search is listening

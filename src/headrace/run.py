@@ -17,7 +17,7 @@ from headrace.core.artifact import Artifact
 from headrace.core.key import python_version
 from headrace.core.plan import Plan
 from headrace.core.record import RunRecord, StageRecord, UnreadableRecord
-from headrace.errors import GateRejected, HeadraceError, ObjectDamaged, ObjectNotFound
+from headrace.errors import GateRejected, HeadraceError, ObjectDamaged, ObjectNotFound, Pruned
 from headrace.execute import Workbench
 from headrace.job import Job
 from headrace.publish import publish_run
@@ -27,7 +27,7 @@ from headrace.stage_loop import StageLoop
 def run_job(job: Job, plan: Plan, display: Display) -> RunRecord:
     """Run what the plan says is to run, and publish. Returns the record, whatever the outcome.
 
-    Stage failures, a gate that says no and interrupts end in the record (`state`, `error`); other
+    Stage failures, a gate that says no, pruning and interrupts end in the record (`state`, `error`); other
     errors are raised after the record says that the run failed.
     """
     return _Run(job, plan, display).go()
@@ -126,6 +126,8 @@ class _Run:
             record.state, record.error = "interrupted", "interrupted"
         elif isinstance(error, GateRejected):
             record.state, record.error = "rejected", str(error)
+        elif isinstance(error, Pruned):
+            record.state, record.error = "pruned", str(error)
         else:
             said = str(error) if isinstance(error, HeadraceError) else f"{type(error).__name__}: {error}"
             record.state, record.error = "failed", self.job.redact(said)

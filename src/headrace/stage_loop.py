@@ -17,7 +17,7 @@ from headrace.core.plan import Plan, StagePlan, StageResult, input_digests, name
 from headrace.core.ports import Runtime, StageFuture, StageTask, Tracker
 from headrace.core.record import RunRecord, StageRecord
 from headrace.core.spec import Experiment, StageSpec
-from headrace.errors import GateRejected, ObjectDamaged, ObjectNotFound, StageError, StageFailed
+from headrace.errors import GateRejected, ObjectDamaged, ObjectNotFound, Pruned, StageError, StageFailed
 from headrace.execute import Workbench, execute_stage
 from headrace.job import Job
 
@@ -54,8 +54,8 @@ class StageLoop:
         """Run every stage and return the artifacts by name.
 
         After a failure no stage is started any more, those that run are waited for, and the first
-        failure is raised: `StageFailed`, or `GateRejected` for a gate that says no. Where nothing is to
-        be published, such a gate only bars what comes after it.
+        failure is raised: `StageFailed`, `GateRejected` for a gate that says no, or `Pruned`. Where
+        nothing is to be published, such a gate only bars what comes after it.
         """
         waiting = list(self._job.graph.order)
         running: set[str] = set()
@@ -155,7 +155,9 @@ class StageLoop:
         assert key is not None
         entry.attempts += 1
         workdir = job.root / "checkpoints" / key.value
-        context = StageContext(spec.name, job.experiment.seed, workdir, self._tracker, self._display)
+        context = StageContext(
+            spec.name, job.experiment.seed, workdir, self._tracker, self._display, job.judge
+        )
         inputs = {arg: self.made[name] for arg, name in spec.artifact_inputs().items()}
         with job.cache.lock(key.value):
             may_hit = spec.cache and spec.name not in job.planner.forced
@@ -165,6 +167,8 @@ class StageLoop:
             workdir.mkdir(parents=True, exist_ok=True)
             try:
                 result = execute_stage(self._bench, spec, key, inputs, job.signatures[spec.name], context)
+            except Pruned:
+                raise  # its work directory stays, so that a later run goes on from there
             except Exception as error:
                 raise self._without_secrets(error) from error.__cause__
             if spec.cache:
@@ -227,6 +231,10 @@ class StageLoop:
         """Record a failure, and return what is to be raised for it."""
         entry = self._entry(spec.name)
         if isinstance(error, GateRejected) and entry.outputs:
+            return error
+        if isinstance(error, Pruned):
+            entry.state, entry.reason = "pruned", str(error)
+            self._display.stage_finished(entry)
             return error
         entry.state = "failed"
         entry.reason = f"{type(error).__name__}: {error}"

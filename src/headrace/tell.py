@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LINE_EVERY_SECONDS = 5.0
 ROOMY = 72  # columns; a narrower terminal gets no bar, so that counts and notes keep their place
-MARKS = {"ran": "✓", "cached": "=", "failed": "✗", "skipped": "-", "running": "…"}
+MARKS = {"ran": "✓", "cached": "=", "pruned": "⊘", "failed": "✗", "skipped": "-", "running": "…"}
 
 
 def open_display() -> Display:

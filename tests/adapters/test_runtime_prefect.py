@@ -14,7 +14,7 @@ import pytest
 from headrace.adapters.cache_files import FileStageCache
 from headrace.adapters.runtime_prefect import PrefectRuntime
 from headrace.adapters.server_prefect import LocalServer
-from headrace.errors import PrefectUnreachable
+from headrace.errors import PrefectUnreachable, Pruned
 from headrace.testing.runtime import PARAMETERS, Flaky, RuntimeContract, make_task, run
 
 pytestmark = pytest.mark.server
@@ -137,6 +137,22 @@ def test_a_failure_leaves_nothing_in_the_cache(runtime: PrefectRuntime, tmp_path
     """Prefect's stored exceptions do not land among the records."""
     with pytest.raises(ValueError, match="the disk is full"):
         run(runtime, lambda: runtime.submit(make_task(Flaky(1))).result())
+    results = tmp_path / "results"
+    assert not results.exists() or list(results.iterdir()) == []
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_pruned_run_is_completed_there(
+    api_url: str, runtime: PrefectRuntime, tmp_path: Path, alone: bool
+) -> None:
+    """Flow run and task run are Completed under the name Pruned, and no record is written."""
+    pruned = Pruned.at("fit", 3)
+    with pytest.raises(Pruned):
+        run(runtime, lambda: runtime.submit(make_task(Flaky(1, pruned), retries=2, alone=alone)).result())
+    ended = ask(api_url, "read_flow_run", flow_run_id=runtime.info()["flow_run_id"]).state
+    assert (ended.type.value, ended.name, ended.message) == ("COMPLETED", "Pruned", str(pruned))
+    stage = eventually(lambda: task_runs(api_url, runtime).get("fit")).state
+    assert (stage.type.value, stage.name, stage.message) == ("COMPLETED", "Pruned", str(pruned))
     results = tmp_path / "results"
     assert not results.exists() or list(results.iterdir()) == []
 

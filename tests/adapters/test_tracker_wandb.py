@@ -95,9 +95,11 @@ def test_attached_file_is_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "wandb" / "spool" / "20261124-run.1").exists()
 
 
-def test_failed_run_is_failed_there(tmp_path: Path) -> None:
-    """A run that failed has a non-zero exit code in W&B."""
-    assert read_back(Path(logged_run(tmp_path, "failed").info()["dir"]))["exit_code"] == 1
+@pytest.mark.parametrize(("state", "exit_code"), [("failed", 1), ("pruned", 0)])
+def test_only_a_failed_run_is_failed_there(tmp_path: Path, state: str, exit_code: int) -> None:
+    """A run that failed has a non-zero exit code in W&B, one that a search gave up has not."""
+    run = read_back(Path(logged_run(tmp_path, state).info()["dir"]))
+    assert (run["exit_code"], run["summary"]["state"]) == (exit_code, state)
 
 
 KILLED = """

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from headrace.errors import StageError
+from headrace.errors import Pruned, StageError
 
 pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -19,12 +19,13 @@ from headrace.models.net import CNN, MLP
 
 
 class Watcher:
-    """A context that keeps what it is told, and can stop a training after some epochs."""
+    """A context that keeps what it is told, and can stop or prune a training after some epochs."""
 
     seed = 0
 
-    def __init__(self, workdir: Path, stop_after: int | None = None) -> None:
+    def __init__(self, workdir: Path, stop_after: int | None = None, prune_at: int | None = None) -> None:
         self.workdir = workdir
+        self.prune_at = prune_at
         self.stop_after = stop_after
         self.steps: list[int] = []
 
@@ -34,7 +35,8 @@ class Watcher:
             raise KeyboardInterrupt
 
     def report(self, step: int, value: float) -> None:
-        """Report nowhere."""
+        if step == self.prune_at:
+            raise Pruned.at("train", step)
 
     def progress(self, description: str, total: int) -> AbstractContextManager[Any]:
         return nullcontext(lambda note: None)
@@ -73,6 +75,23 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_been(digits: Any, tmp
     assert resumed.history_ == whole.history_
     for name, value in whole.export_state().items():
         assert np.array_equal(value, resumed.export_state()[name]), name
+
+
+def test_a_pruned_training_leaves_torch_as_it_was_and_can_go_on(digits: Any, tmp_path: Path) -> None:
+    """Pruned at epoch 2 it restores threads and random numbers, and keeps that epoch's checkpoint."""
+    import torch
+
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    model = small(threads=threads + 1)
+    model.bind(Watcher(tmp_path, prune_at=2))
+    with pytest.raises(Pruned):
+        model.fit(*digits)
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
+    resumed, watcher = small(threads=threads + 1), Watcher(tmp_path)
+    resumed.bind(watcher)
+    resumed.fit(*digits)
+    assert watcher.steps == [3, 4]
 
 
 @pytest.mark.parametrize("content", [b"", b"not safetensors at all"])

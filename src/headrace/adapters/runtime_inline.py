@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from headrace.core.ports import StageCache, StageFuture, StageTask
-from headrace.errors import StageError
+from headrace.errors import Pruned, StageError
 
 T = TypeVar("T")
 
@@ -67,6 +67,8 @@ def _with_retries(task: StageTask) -> dict[str, Any]:
     for attempt in range(task.retries):
         try:
             return _attempt(task)
+        except Pruned:
+            raise
         except Exception as error:
             delay = _delay(task, attempt)
             logger.warning(

@@ -117,7 +117,7 @@ class WandbTracker:
         if self._recorder is None or self._recorder.closed:
             return
         figures = without_secrets({**summary, "state": state})
-        exit_code = 0 if state in ("succeeded", "rejected") else 1
+        exit_code = 0 if state in ("succeeded", "rejected", "pruned") else 1
         self._recorder.send({"op": "finish", "summary": figures, "exit_code": exit_code})
         self._recorder.close(WAIT_SECONDS[self._mode])
 

@@ -16,7 +16,7 @@ from headrace.commands.screen import Answer, Screen, age, printable
 from headrace.commands.words import Subparsers, count, span
 from headrace.errors import WrongWord, did_you_mean
 
-STATES = ("running", "succeeded", "failed", "rejected", "interrupted")
+STATES = ("running", "succeeded", "failed", "rejected", "pruned", "interrupted")
 METRICS_SHOWN = 3
 LONGEST_NAME = 14  # of an experiment, on a terminal: with it a line of 80 columns has room for a figure
 

@@ -288,10 +288,22 @@ class Context(Protocol):
         """Log metrics of the stage's progress, such as a loss for each epoch."""
 
     def report(self, step: int, value: float) -> None:
-        """Report an interim score, so that a search can stop a hopeless trial."""
+        """Report an interim score, the greater the better as with scikit-learn's scorers.
+
+        A search may stop a hopeless trial by it: then this raises `Pruned`, which a stage lets pass.
+        Save what a later run is to go on from before reporting. A score that is not finite is logged
+        as it is, and no search is asked.
+        """
 
     def progress(self, description: str, total: int) -> AbstractContextManager[Callable[[str], None]]:
         """Open a progress bar; call what it gives once a step, with a note such as `loss 0.31`."""
+
+
+Judge = Callable[[int, float], bool]
+"""Takes a step and its finite score, the greater the better; tells whether the stage is hopeless.
+
+Called from the thread of the stage that reports; stages side by side call it at the same time.
+"""
 
 
 # --- tracking -------------------------------------------------------------------------------------
@@ -351,7 +363,10 @@ class StageTask:
 
 
 class Runtime(Protocol):
-    """Executes stages, with retries and timeouts, and shows what happens."""
+    """Executes stages, with retries and timeouts, and shows what happens.
+
+    A stage that raises `Pruned` has not failed: it is not tried again, and its key gets no record.
+    """
 
     def run(self, name: str, body: Callable[[], T], parameters: Mapping[str, Any], plan_markdown: str) -> T:
         """Run `body` as one flow run; `body` calls `submit`. Raises what `body` raises."""

@@ -11,8 +11,8 @@ from headrace.core.artifact import Artifact
 
 FORMAT = 1
 
-RunState = Literal["running", "succeeded", "failed", "rejected", "interrupted"]
-StageState = Literal["running", "ran", "cached", "failed", "skipped"]
+RunState = Literal["running", "succeeded", "failed", "rejected", "pruned", "interrupted"]
+StageState = Literal["running", "ran", "cached", "pruned", "failed", "skipped"]
 
 
 @dataclass(slots=True, kw_only=True)

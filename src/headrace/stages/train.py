@@ -1,10 +1,14 @@
-"""Fit an estimator: scikit-learn's, or any other behind the same interface."""
+"""Fit an estimator, scikit-learn's or any other behind the same interface, with or without folds."""
 
 from __future__ import annotations
 
+from math import isfinite
+from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import StageError
+from headrace.stages.folds import FoldContext, find_scorer, split_folds
+from headrace.stages.growth import grow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,16 +19,25 @@ if TYPE_CHECKING:
 
 
 def fit(
-    features: pd.DataFrame, target: pd.Series, estimator: BaseEstimator, context: Context
+    features: pd.DataFrame,
+    target: pd.Series,
+    estimator: BaseEstimator,
+    context: Context,
+    report_every: int | None = None,
 ) -> dict[str, Any]:
     """Fit a fresh copy of the estimator, seeded by the run where it has no seed of its own.
 
     An estimator with a method `bind` is given the context for the time of the fit, so that it can
-    show epochs and keep checkpoints.
+    show epochs, report a score after each, and keep checkpoints.
+
+    With `report_every` boosting and forests of scikit-learn report an interim score every so many
+    iterations or trees; `stages.growth.grow` says on which rows, and what that changes in the model.
+    An estimator with `bind` reports as it does, whatever `report_every` says.
 
     Raises:
         StageError: Features are not finite where the estimator wants them so, the target has one
-            class, or the loss or what was learned is not finite.
+            class, the loss or what was learned is not finite, or `report_every` is given for an
+            estimator that does not grow.
     """
     from sklearn.base import clone, is_classifier
 
@@ -40,7 +53,10 @@ def fit(
     if bind:
         bind(context)
     try:
-        model.fit(features, labels)
+        if report_every is None or bind:
+            model.fit(features, labels)
+        else:
+            grow(model, features, labels, report_every, context)
     except (ValueError, FloatingPointError) as error:
         if "finite" in str(error) or "NaN" in str(error):
             raise StageError(f"{type(model).__name__}: the loss is not finite: {error}") from error
@@ -50,6 +66,51 @@ def fit(
             bind(None)
     _check_learned(model, features)
     return {"estimator": model}
+
+
+def cross_validate(
+    features: pd.DataFrame,
+    target: pd.Series,
+    estimator: BaseEstimator,
+    context: Context,
+    folds: int = 5,
+    scoring: str | None = None,
+) -> dict[str, Any]:
+    """Score the estimator by cross-validation, then fit it on all rows.
+
+    After each fold the mean of the scores so far is reported: step 1 is the first fold. The folds are
+    drawn by the run's seed, so two estimators are scored on the same ones. Each fit is one of `fit`.
+
+    What the features learned before this stage, such as means to scale by, they learned from all
+    training rows, so the scores are a little too good. They compare estimators; `evaluate` measures.
+
+    Returns:
+        `estimator`, fitted on all rows, and `scores`: `scoring`, the score of each of the `folds`,
+        their `mean`, and their standard deviation `std` (of the population, as numpy's). A score is
+        the greater the better.
+
+    Raises:
+        StageError: As `fit`; the scorer is unknown; there are too few rows for so many folds; or a
+            score is not finite.
+    """
+    labels = _labels(target)
+    scorer = find_scorer(estimator, scoring)
+    scores: list[float] = []
+    with context.progress("folds", folds) as advance:
+        for learned, held in split_folds(estimator, labels, folds, context.seed):
+            number = len(scores) + 1
+            one = FoldContext(context, f"fold-{number}")
+            model = fit(features.iloc[learned], target.iloc[learned], estimator, one)["estimator"]
+            scores.append(float(scorer(model, features.iloc[held], labels[held])))
+            if not isfinite(scores[-1]):
+                raise StageError(
+                    f"the score of fold {number} is {scores[-1]}; try fewer folds, or another scoring"
+                )
+            advance(f"score {scores[-1]:.4f}")
+            context.report(number, fmean(scores))
+    fitted = fit(features, target, estimator, FoldContext(context, "all-rows"))["estimator"]
+    figures = {"scoring": scoring, "folds": scores, "mean": fmean(scores), "std": pstdev(scores)}
+    return {"estimator": fitted, "scores": figures}
 
 
 def _labels(target: pd.Series) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from headrace.core.ports import Runtime, StageTask
-from headrace.errors import GateRejected, StageError
+from headrace.errors import GateRejected, Pruned, StageError
 
 PARAMETERS = {"experiment": "penguins", "overrides": ["model.C=3"]}
 
@@ -103,6 +103,21 @@ class RuntimeContract:
         with pytest.raises(ValueError, match="the disk is full"):
             run(runtime, lambda: runtime.submit(make_task(stage)).result())
         assert run(runtime, lambda: runtime.submit(make_task(stage)).result())["rows"] == 344
+
+    @pytest.mark.parametrize("alone", [True, False])
+    @pytest.mark.parametrize("cache", [True, False])
+    def test_a_pruned_stage_is_neither_tried_again_nor_remembered(
+        self, runtime: Runtime, alone: bool, cache: bool
+    ) -> None:
+        """The very `Pruned` comes out of `run` at once, and the same key executes again afterwards."""
+        stage = Flaky(1, pruned := Pruned.at("fit", 3))
+        task = make_task(stage, retries=3, alone=alone, cache=cache)
+        with pytest.raises(Pruned) as caught:
+            run(runtime, lambda: runtime.submit(task).result())
+        assert caught.value is pruned
+        assert len(stage.called) == 1
+        assert run(runtime, lambda: runtime.submit(task).result())["rows"] == 344
+        assert len(stage.called) == 2
 
     def test_the_error_waits_in_the_future(self, runtime: Runtime) -> None:
         """`submit` itself does not raise, so a body may finish other stages first."""

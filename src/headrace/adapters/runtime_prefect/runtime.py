@@ -25,10 +25,10 @@ from headrace.adapters.runtime_prefect.settings import (
     quiet_logging,
     shell_settings,
 )
-from headrace.adapters.runtime_prefect.task import Finished, Outcome, Submitted, build_task
+from headrace.adapters.runtime_prefect.task import PRUNED, Finished, Outcome, Submitted, build_task
 from headrace.core.ports import StageFuture, StageTask
 from headrace.core.secrets import redact_text
-from headrace.errors import PrefectUnreachable
+from headrace.errors import PrefectUnreachable, Pruned
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -127,11 +127,13 @@ class PrefectRuntime:
 
     def _flow(self, name: str, outcome: Outcome[Any], parameters: Mapping[str, Any]) -> Flow[..., Any]:
         from prefect import Flow
-        from prefect.states import Failed
+        from prefect.states import Completed, Failed
 
         def run_body(**_: Any) -> Any:
             try:
                 outcome.run()
+            except Pruned as error:
+                return Completed(name=PRUNED, message=str(error))
             except Exception as error:
                 # Returned and not raised: Prefect would print the traceback and pickle the error.
                 return Failed(message=f"{type(error).__name__}: {error}")

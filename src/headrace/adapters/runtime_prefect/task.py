@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from uuid import uuid4
 
 from headrace.core.ports import StageTask
-from headrace.errors import StageError
+from headrace.errors import Pruned, StageError
 
 if TYPE_CHECKING:
     from prefect import Task
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEY_DIGITS = 64
+PRUNED = "Pruned"  # the name of a Completed state: nothing failed, and nothing is to be tried again
 
 
 class Outcome(Generic[T]):
@@ -91,7 +92,21 @@ class _StageCall:
         self._outcome = outcome
 
     def __call__(self, stage: str, key: str) -> Any:
-        return self._outcome.run()
+        try:
+            return self._outcome.run()
+        except Pruned as error:
+            return _pruned(error)
+
+
+def _pruned(error: Pruned) -> State[Any]:
+    """Return the state of a pruned stage, which Prefect neither tries again nor remembers."""
+    from prefect.states import Completed
+    from prefect.transactions import get_transaction
+
+    transaction = get_transaction()
+    assert transaction is not None  # every task runs in one
+    transaction.write_on_commit = False  # a record of nothing under the key would be a hit
+    return Completed(name=PRUNED, message=str(error))
 
 
 def _took_too_long(task: StageTask) -> StageError:
