@@ -30,7 +30,7 @@ class TrialRecord:
     """One job of a sweep. `overrides` are those that not every job has, `params` what they set.
 
     `reports` are interim scores by step, `memory` is the search's own, `run` the run that did it, or
-    for a cached job the one whose results these are.
+    for a cached job the one whose results these are. `attempts` counts from when the sweep last went on.
     """
 
     number: int
