@@ -111,7 +111,8 @@ class Sweep:
         self.display = Heard()
         self.record = SweepRecord(
             id="20260101-000000-aaaaaaa", experiment="toy", flow="train", command="c", overrides=[],
-            state="running", started="2026-01-01T00:00:00+00:00", seconds=0.0, objective=dict(objective or {}),
+            state="running", started="2026-01-01T00:00:00+00:00", seconds=0.0,
+            objective=dict(objective or {}),
             trials=[TrialRecord(number=n, overrides=[f"a={n}"], params={"a": str(n)}) for n in range(jobs)],
         )  # fmt: skip
 

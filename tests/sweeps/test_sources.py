@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from headrace.config.sweep import split_sweep
@@ -32,7 +30,7 @@ def grid(*swept: str, states: dict[int, TrialState] | None = None) -> tuple[Grid
 
 
 def take(source: Grid, count: int) -> list[int]:
-    return [trial.number for trial in map(lambda _: source.next(), range(count)) if trial is not None]
+    return [trial.number for trial in (source.next() for _ in range(count)) if trial is not None]
 
 
 def end(source: Grid, record: SweepRecord, number: int, state: TrialState = "succeeded") -> None:
@@ -45,10 +43,10 @@ LIMITS = "stages.judge.params.limit=5,6"
 
 
 @pytest.fixture
-def prefix(toy: Toy) -> Iterator[Toy]:
+def prefix(toy: Toy) -> Toy:
     """What all jobs share is cached: each pair of jobs shares `double`, which is not."""
     toy.run("stages.double.params.factor=9")
-    yield toy
+    return toy
 
 
 class TestGrid:
