@@ -13,7 +13,7 @@ from headrace.commands.screen import Answer, printable
 from headrace.commands.sweep_names import SWEEP_HELP, find_sweep, state_of, sweep_files
 from headrace.commands.words import Subparsers
 from headrace.core.secrets import REDACTED
-from headrace.core.sweep import Direction, SweepRecord, TrialRecord, guess_direction
+from headrace.core.sweep import GOOD, Direction, SweepRecord, TrialRecord, guess_direction
 from headrace.errors import SweepNotFound, WrongWord, did_you_mean
 from headrace.tell_sweep import alone_command, counts
 
@@ -34,7 +34,10 @@ def best(arguments: argparse.Namespace) -> Answer:
     """Find the best job."""
     record = find_sweep(arguments.headrace_dir, arguments.sweep_id)
     state = state_of(record, sweep_files(arguments.headrace_dir))
-    logged = {name for trial in record.ranked() for name in trial.metrics}
+    # In the order of the record: what a job logs first is what somebody most likely means.
+    logged = list(
+        dict.fromkeys(name for trial in record.trials if trial.state in GOOD for name in trial.metrics)
+    )
     objective = dict(_objective(text, logged) for text in arguments.by)
     if objective:
         record = replace(record, objective=objective)
@@ -53,7 +56,7 @@ def best(arguments: argparse.Namespace) -> Answer:
     return Answer(data, lambda screen: iter([printable(command)]))
 
 
-def _objective(text: str, logged: set[str]) -> tuple[str, Direction]:
+def _objective(text: str, logged: Sequence[str]) -> tuple[str, Direction]:
     """Read a metric, perhaps with the way that is better. Raises `WrongWord`."""
     if text in logged:
         return text, guess_direction(text)
@@ -67,17 +70,15 @@ def _objective(text: str, logged: set[str]) -> tuple[str, Direction]:
     raise WrongWord(f"no job of this sweep logs {name!r}; {did_you_mean(name, logged, '--by {}')}")
 
 
-def _require(record: SweepRecord, logged: set[str]) -> None:
+def _require(record: SweepRecord, logged: Sequence[str]) -> None:
     """Raise `WrongWord` where nothing says what is good."""
     if record.objective:
         return
-    first = next((name for trial in record.ranked() for name in trial.metrics), None)
-    if first is None:
+    if not logged:
         raise SweepNotFound(f"sweep {record.id} has no job with a metric: {counts(record)}")
-    others = ", ".join(sorted(logged))
     raise WrongWord(
-        f"the best by what? Sweep {record.id} has no objective; its jobs log: {others}\n"
-        f"type: headrace best {record.id} --by {first}:{guess_direction(first)}"
+        f"the best by what? Sweep {record.id} has no objective; its jobs log: {', '.join(logged)}\n"
+        f"type: headrace best {record.id} --by {logged[0]}:{guess_direction(logged[0])}"
     )
 
 
