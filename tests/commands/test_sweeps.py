@@ -136,13 +136,16 @@ class TestList:
         """A record that says running is believed only while a process holds the sweep."""
         write(NEW, trial(0, "running"), state="running")
         with SweepFiles(Path(".headrace/sweeps")).hold(NEW):
-            assert ask("sweeps", "--json").json[0]["state"] == "running"
+            (running,) = ask("sweeps", "--json").json
+            assert (running["state"], running["jobs"]) == ("running", {"running": 1})
             assert "to go on" not in ask("sweeps", NEW).out
         assert [head["id"] for head in ask("sweeps", "--state", "killed", "--json").json] == [NEW]
         told = ask("sweeps", NEW)
         assert f"sweep     {NEW}  (killed, 3.0 s)" in told.lines
+        assert "jobs      1 interrupted" in told.lines
         assert told.lines[-1] == f"python -m flows.train -m resume={NEW}"
-        assert ask("sweeps", NEW, "--json").json["state"] == "killed"
+        shown = ask("sweeps", NEW, "--json").json
+        assert (shown["state"], shown["trials"][0]["state"]) == ("killed", "interrupted")
 
     def test_an_empty_project(self, ask: Ask) -> None:
         """No sweep at all is no error, and leaves nothing behind."""

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from headrace.commands.run_names import add_command, add_common
 from headrace.commands.screen import Answer, printable
-from headrace.commands.sweep_names import SWEEP_HELP, find_sweep, state_of, sweep_files
+from headrace.commands.sweep_names import SWEEP_HELP, find_sweep, settle, sweep_files
 from headrace.commands.words import Subparsers
 from headrace.core.secrets import REDACTED
 from headrace.core.sweep import GOOD, Direction, SweepRecord, TrialRecord, guess_direction
@@ -32,8 +32,8 @@ def add_best(commands: Subparsers) -> None:
 
 def best(arguments: argparse.Namespace) -> Answer:
     """Find the best job."""
-    record = find_sweep(arguments.headrace_dir, arguments.sweep_id)
-    state = state_of(record, sweep_files(arguments.headrace_dir))
+    files = sweep_files(arguments.headrace_dir)
+    record, state = settle(find_sweep(arguments.headrace_dir, arguments.sweep_id), files)
     # In the order of the record: what a job logs first is what somebody most likely means.
     logged = list(
         dict.fromkeys(name for trial in record.trials if trial.state in GOOD for name in trial.metrics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from headrace.adapters.run_index import Unreadable
@@ -58,6 +59,12 @@ def _read_all(files: SweepFiles) -> tuple[list[SweepRecord], list[Unreadable]]:
     return found, unreadable
 
 
-def state_of(record: SweepRecord, files: SweepFiles) -> str:
-    """Return the state of a sweep: `killed` where its record says that it runs, and nobody is at it."""
-    return KILLED if record.state == "running" and not files.is_running(record.id) else record.state
+def settle(record: SweepRecord, files: SweepFiles) -> tuple[SweepRecord, str]:
+    """Return a sweep and its state: `killed` where the record says that it runs, and nobody is at it.
+
+    The jobs that ran in a killed sweep are interrupted.
+    """
+    if record.state != "running" or files.is_running(record.id):
+        return record, record.state
+    trials = [replace(t, state="interrupted") if t.state == "running" else t for t in record.trials]
+    return replace(record, trials=trials), KILLED

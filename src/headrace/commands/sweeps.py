@@ -19,7 +19,7 @@ from headrace.commands.sweep_names import (
     SWEEP_HELP,
     find_sweep,
     list_sweeps,
-    state_of,
+    settle,
     sweep_files,
 )
 from headrace.commands.words import Subparsers, count
@@ -49,8 +49,7 @@ def sweeps(arguments: argparse.Namespace) -> Answer:
     """List sweeps, or show one."""
     files = sweep_files(arguments.headrace_dir)
     if arguments.sweep_id is not None:
-        record = find_sweep(arguments.headrace_dir, arguments.sweep_id)
-        state = state_of(record, files)
+        record, state = settle(find_sweep(arguments.headrace_dir, arguments.sweep_id), files)
         data = record.to_json() | {"state": state}
         return Answer(data, lambda screen: _sweep_lines(screen, record, state, files))
     since = since_when(arguments.since)
@@ -93,12 +92,13 @@ class SweepHead:
 
 
 def _head(record: SweepRecord, files: SweepFiles) -> SweepHead:
+    record, state = settle(record, files)
     ranked = record.ranked() if record.objective else []
     best = ranked[0] if ranked else None
     return SweepHead(
         id=record.id,
         experiment=record.experiment,
-        state=state_of(record, files),
+        state=state,
         started=record.started,
         seconds=record.seconds,
         objective=dict(record.objective),
@@ -138,7 +138,8 @@ def _places(heads: Sequence[SweepHead], name: int) -> Iterator[tuple[str, SweepH
         when = age(now - datetime.fromisoformat(head.started).timestamp())
         shown = head.experiment if len(head.experiment) <= name else f"{head.experiment[: name - 1]}…"
         before = f"{head.id}  {printable(shown):<{name}}  {head.state:<{state}}  {when:>6}"
-        yield f"{before}  {head.seconds:>7.1f} s", head
+        seconds = f"{head.seconds:.1f} s" if head.seconds else "-"  # a record has them once it has ended
+        yield f"{before}  {seconds:>9}", head
 
 
 def _said(head: SweepHead) -> str:
@@ -153,7 +154,8 @@ def _said(head: SweepHead) -> str:
 
 
 def _sweep_lines(screen: Screen, record: SweepRecord, state: str, files: SweepFiles) -> Iterator[str]:
-    yield f"sweep     {record.id}  ({state}, {record.seconds:.1f} s)"
+    took = f", {record.seconds:.1f} s" if record.seconds else ""
+    yield f"sweep     {record.id}  ({state}{took})"
     yield screen.fit("what      ", f"{record.experiment}, by flows.{record.flow}")
     yield f"started   {record.started}"
     yield from map(printable, screen.wrap(f"command   {record.command}"))
