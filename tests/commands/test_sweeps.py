@@ -91,6 +91,10 @@ class TestARealSweep:
         assert f"sweep     {head['id']}, job 2  stages.double.params.factor=4" in (
             ask("show", head["best"]["run"]).lines
         )
+        again = train("-m", "resume=latest")
+        assert (again.returncode, f"sweep     {head['id']}  (failed" in again.stdout) == (1, True), (
+            again.stderr
+        )
         best = ask("best", "latest")
         (command,) = best.lines
         assert best.err == ""
@@ -383,7 +387,7 @@ class TestBest:
             objective={"x": "maximize", "y": "minimize"},
         )  # fmt: skip
         told = ask("best", NEW)
-        assert told.lines == ["python -m flows.train +experiment=toy model.C=2"]
+        assert (told.lines, told.err) == (["python -m flows.train +experiment=toy model.C=2"], "")
         write(
             MIDDLE, trial(0, x=1.0, y=1.0), trial(1, x=2.0, y=2.0), trial(2, x=1.0, y=3.0),
             objective={"x": "maximize", "y": "minimize"},

@@ -99,8 +99,8 @@ def _notes(record: SweepRecord, trial: TrialRecord, words: Sequence[str], state:
             yield f"{key} is secret, so the record does not hold it: type it in place of {REDACTED}"
     if trial.state == "rejected":
         yield f"the gate says no to job {trial.number}, and will again"
-    if len(record.objective) > 1:
-        front = [str(one.number) for one in record.front()]
+    front = [str(one.number) for one in record.front()]
+    if len(record.objective) > 1 and len(front) > 1:
         jobs = ", ".join(front[:FRONT_SHOWN]) + (", …" if len(front) > FRONT_SHOWN else "")
         yield f"no job is better than these in one objective and as good in the others: {jobs}"
     if state == "running":
