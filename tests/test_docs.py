@@ -11,16 +11,21 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from headrace import errors
+from headrace.commands.best import add_best
 from headrace.commands.lake import add_lake
+from headrace.commands.runs import add_runs
+from headrace.commands.sweeps import add_sweeps
 from headrace.config.schema import StageNode
-from headrace.core import key, ports, record
+from headrace.core import key, ports, record, sweep
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -127,6 +132,17 @@ def test_every_command_is_documented() -> None:
         assert [option for option in options if option not in ("-h", "--help") and option not in page] == []
 
 
+@pytest.mark.parametrize(("name", "add"), [("runs", add_runs), ("sweeps", add_sweeps), ("best", add_best)])
+def test_every_option_of_a_list_is_documented(name: str, add: Callable[..., None]) -> None:
+    """The rows of a command in the reference name each of its options but where the records are."""
+    commands = argparse.ArgumentParser().add_subparsers()
+    add(commands)
+    page = (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
+    rows = "".join(re.findall(rf"^\| `headrace {name}\b.*$", page, re.MULTILINE))
+    options = {option for action in commands.choices[name]._actions for option in action.option_strings}
+    assert {option for option in options if f"`{option}" not in rows} == {"-h", "--help", "--headrace-dir"}
+
+
 def test_every_error_is_documented() -> None:
     """The reference lists each error class and each exit code."""
     found = [thing for thing in vars(errors).values() if isinstance(thing, type)]
@@ -146,6 +162,13 @@ def test_every_field_of_a_record_is_documented() -> None:
     """The reference names each field of a run and of its stages."""
     names = {field.name for field in (*fields(record.RunRecord), *fields(record.StageRecord))}
     assert names <= words("reference/run-json.md")
+
+
+def test_every_field_of_a_sweep_is_documented() -> None:
+    """The reference names each field of a sweep's record and of its jobs, and each state."""
+    names = {field.name for field in (*fields(sweep.SweepRecord), *fields(sweep.TrialRecord))}
+    states = {*get_args(sweep.SweepState), *get_args(sweep.TrialState)}
+    assert names | states <= words("reference/sweep-json.md")
 
 
 def test_every_key_of_a_stage_file_is_documented() -> None:

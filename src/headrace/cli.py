@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from headrace.commands.best import add_best
 from headrace.commands.check import add_check
 from headrace.commands.diff import add_diff
 from headrace.commands.lake import add_lake
@@ -14,6 +15,7 @@ from headrace.commands.lineage import add_lineage
 from headrace.commands.runs import add_runs
 from headrace.commands.server import add_server
 from headrace.commands.show import add_show
+from headrace.commands.sweeps import add_sweeps
 from headrace.errors import HeadraceError, RunInterrupted
 
 NOBODY_READS = 141  # what a shell sees of a program that SIGPIPE ends
@@ -26,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_runs(commands)
     add_show(commands)
     add_diff(commands)
+    add_sweeps(commands)
+    add_best(commands)
     add_check(commands)
     add_lineage(commands)
     add_lake(commands)

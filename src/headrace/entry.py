@@ -80,10 +80,11 @@ def _find_resumed(words: Sequence[str]) -> str | None:
 
 def _go_on(sweep_id: str, words: Sequence[str]) -> str:
     """Let the command line be that of a sweep which is to go on, and its config the one it began with."""
-    from headrace.sweeps.resume import resumed_words
+    from headrace.sweeps.resume import resumed_id, resumed_words
 
-    sys.argv[1:] = resumed_words(sweep_id, words)
-    return sweep_id
+    found = resumed_id(sweep_id, words)  # for `latest` the id; others may begin a sweep meanwhile
+    sys.argv[1:] = resumed_words(found, words)
+    return found
 
 
 def _run_by_hydra(

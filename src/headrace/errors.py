@@ -92,6 +92,10 @@ class RunNotFound(HeadraceError):
     """No run, or no stage of it, of that name is recorded here."""
 
 
+class SweepNotFound(HeadraceError):
+    """No sweep of that name, or no job with a result in it, is recorded here."""
+
+
 class WrongWord(HeadraceError):
     """A word on the command line that means nothing; the message says what would."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from headrace.core.sweep import GOOD, SweepRecord, TrialRecord
+from headrace.core.sweep import ENDED, GOOD, SweepRecord, TrialRecord
 from headrace.tell import near
 
 if TYPE_CHECKING:
@@ -125,16 +125,9 @@ def tell_results(record: SweepRecord, files: SweepFiles) -> None:
     print()
     for line in table(record, width, ROWS_AT_MOST):
         print(line)
-    failed = [trial for trial in record.trials if trial.state == "failed"]
-    for trial in failed[:ROWS_AT_MOST]:
-        first = (trial.error or "").strip().partition("\n")[0]
-        print(f"\njob {trial.number} failed: {first}")
-        log = files.job(record.id, trial.number) / "job.log"
-        if log.is_file():
-            print(f"  its log: {near(log)}")
-    if len(failed) > ROWS_AT_MOST:
-        print(f"\n… and {len(failed) - ROWS_AT_MOST} more failed")
-    print(f"\nsweep     {record.id}  ({record.state}, {_counts(record)}, {record.seconds:.1f} s)")
+    for line in failures(record, files, ROWS_AT_MOST):
+        print(line)
+    print(f"\nsweep     {record.id}  ({record.state}, {counts(record)}, {record.seconds:.1f} s)")
     print(f"record    {near(files.file(record.id))}")
     if record.prefect.get("url"):
         print(f"Prefect   {record.prefect['url']}")
@@ -143,9 +136,25 @@ def tell_results(record: SweepRecord, files: SweepFiles) -> None:
         print(f"best      job {ranked[0].number}; to run it alone and publish it: headrace best {record.id}")
     if record.error:
         print(f"\n{record.state}: {record.error}")
-    if record.state == "interrupted" or any(t.state in ("waiting", "interrupted") for t in record.trials):
+    if record.state == "interrupted" or any(trial.state not in ENDED for trial in record.trials):
         print(f"\nfinished jobs are kept; to go on, type:\n{record.resume}")
     sys.stdout.flush()
+
+
+def failures(record: SweepRecord, files: SweepFiles, rows: int | None = None) -> Iterator[str]:
+    """Yield for each job that failed the first line of why, and where its log lies."""
+    failed = [trial for trial in record.trials if trial.state == "failed"]
+    shown = failed if rows is None else failed[:rows]
+    for trial in shown:
+        first = (trial.error or "").strip().partition("\n")[0]
+        yield ""
+        yield f"job {trial.number} failed: {first}"
+        log = files.job(record.id, trial.number) / "job.log"
+        if log.is_file():
+            yield f"  its log: {near(log)}"
+    if len(failed) > len(shown):
+        yield ""
+        yield f"… and {len(failed) - len(shown)} more failed: headrace sweeps {record.id}"
 
 
 def tell_best(best: TrialRecord) -> None:
@@ -156,16 +165,17 @@ def tell_best(best: TrialRecord) -> None:
 def table(record: SweepRecord, width: int, rows: int | None = None) -> list[str]:
     """Return the jobs of a sweep as lines: those with results first, the best on top."""
     ranked = record.ranked()
-    trials = [*ranked, *(trial for trial in record.trials if trial not in ranked)]
+    placed = {trial.number for trial in ranked}
+    trials = [*ranked, *(trial for trial in record.trials if trial.number not in placed)]
     shown = trials if rows is None else trials[:rows]
     params = list(dict.fromkeys(name for trial in trials for name in trial.params))
     metrics = _metrics(record)
-    lines = [["job", *metrics, *params, "seconds", "state"]]
+    lines = [["job", *metrics, "state", "seconds", *params]]  # what is cut on a terminal comes last
     for trial in shown:
         figures = [f"{trial.metrics[name]:.4g}" if name in trial.metrics else "-" for name in metrics]
         values = [_cell(trial.params.get(name, "-")) for name in params]
         seconds = f"{trial.seconds:.1f}" if trial.seconds else "-"
-        lines.append([str(trial.number), *figures, *values, seconds, trial.state])
+        lines.append([str(trial.number), *figures, trial.state, seconds, *values])
     sizes = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
     text = ["  ".join(cell.ljust(size) for cell, size in zip(line, sizes, strict=True)) for line in lines]
     told = [line.rstrip() if len(line.rstrip()) <= width else f"{line[: width - 1]}…" for line in text]
@@ -191,6 +201,7 @@ def _cell(value: object) -> str:
     return text if len(text) <= CELL_AT_MOST else f"{text[: CELL_AT_MOST - 1]}…"
 
 
-def _counts(record: SweepRecord) -> str:
+def counts(record: SweepRecord) -> str:
+    """Say how many jobs are in which state."""
     states = [trial.state for trial in record.trials]
     return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)) or "no jobs"

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 from typing import Any
 
 Judge = Callable[[int, int, float], bool]
 """Takes a trial's number, a step and a score; returns whether the trial is hopeless."""
 
 LOOPBACK = "127.0.0.1"
+BYTES_AT_MOST = 1 << 12
+PATIENCE_SECONDS = 30.0  # of a job: one that waits for ever for an answer is worse than one that goes on
+
+# What another end may do wrong. Python 3.11 asserts where later ones raise AuthenticationError.
+_WRONG = (
+    OSError, EOFError, ValueError, TypeError, OverflowError, RecursionError,
+    AuthenticationError, AssertionError,
+)  # fmt: skip
 
 
 class ReportListener:
@@ -30,44 +40,51 @@ class ReportListener:
     def __init__(self, judge: Judge, host: str = LOOPBACK) -> None:
         self._judge = judge
         self._key = secrets.token_bytes(32)
-        self._listener = Listener((host, 0), "AF_INET", authkey=self._key)
+        self._socket = socket.create_server((host, 0))
         self._closed = False
         threading.Thread(target=self._listen, daemon=True).start()
 
     def address(self) -> dict[str, Any]:
         """Return what a job needs to report: small JSON, to be kept from others."""
-        host, port = self._listener.address
+        host, port = self._socket.getsockname()[:2]
         return {"host": host, "port": port, "key": self._key.hex()}
 
     def close(self) -> None:
-        self._closed = True
-        self._listener.close()
+        """Take no more jobs. May be called twice."""
+        if not self._closed:
+            self._closed = True
+            with suppress(OSError):  # some systems know it only of sockets that are connected
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which a close alone does not
+            self._socket.close()
 
     def _listen(self) -> None:
         while not self._closed:
             try:
-                connection = self._listener.accept()
-            except (OSError, EOFError, AuthenticationError):
-                continue  # a stranger, or the end
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+                connected, _ = self._socket.accept()
+            except OSError:
+                continue  # somebody who left at once, or the end
+            threading.Thread(target=self._answer, args=(connected,), daemon=True).start()
 
-    def _answer(self, connection: Connection) -> None:
-        with connection:
-            while True:
-                try:
-                    trial, step, score = json.loads(connection.recv_bytes(1 << 12))
-                    hopeless = self._judge(int(trial), int(step), float(score))
-                    connection.send_bytes(json.dumps(hopeless).encode())
-                except (OSError, EOFError, ValueError, TypeError):
-                    return  # the job is over
+    def _answer(self, connected: socket.socket) -> None:
+        # On this thread, so that a stranger who says nothing keeps nobody else waiting.
+        with Connection(connected.detach()) as connection, suppress(*_WRONG):  # the job is over
+            deliver_challenge(connection, self._key)
+            answer_challenge(connection, self._key)
+            while not self._closed:
+                trial, step, score = json.loads(connection.recv_bytes(BYTES_AT_MOST))
+                hopeless = self._judge(int(trial), int(step), float(score))
+                connection.send_bytes(json.dumps(hopeless).encode())
 
 
 class Reporter:
     """A job's end of the channel. A sweep that is gone, or does not answer, stops nobody."""
 
-    def __init__(self, trial: int, address: dict[str, Any]) -> None:
+    def __init__(
+        self, trial: int, address: dict[str, Any], patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         self._trial = trial
         self._address = address
+        self._patience = patience_seconds
         self._connection: Connection | None = None
         self._gone = False
 
@@ -77,14 +94,34 @@ class Reporter:
             return False
         try:
             if self._connection is None:
-                where = (self._address["host"], self._address["port"])
-                self._connection = Client(where, "AF_INET", authkey=bytes.fromhex(self._address["key"]))
+                self._connection = self._connect()
             self._connection.send_bytes(json.dumps([self._trial, step, score]).encode())
-            return bool(json.loads(self._connection.recv_bytes(1 << 12)))
-        except (OSError, EOFError, AuthenticationError):
+            self._await(self._connection)
+            return bool(json.loads(self._connection.recv_bytes(BYTES_AT_MOST)))
+        except _WRONG:
             self._gone = True
+            self.close()
             return False
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+
+    def _connect(self) -> Connection:
+        where = (self._address["host"], self._address["port"])
+        with socket.create_connection(where, self._patience) as connected:
+            connected.settimeout(None)
+            connection = Connection(connected.detach())
+        try:
+            key = bytes.fromhex(self._address["key"])
+            self._await(connection)
+            answer_challenge(connection, key)
+            deliver_challenge(connection, key)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _await(self, connection: Connection) -> None:
+        if not connection.poll(self._patience):
+            raise TimeoutError(f"no answer within {self._patience:.0f} s")

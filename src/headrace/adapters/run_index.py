@@ -17,7 +17,10 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHead:
-    """One run in a list. `started` is ISO 8601 in UTC; `model` and `version` are what it published."""
+    """One run in a list. `started` is ISO 8601 in UTC; `model` and `version` are what it published.
+
+    `sweep` is the sweep's id and `trial` the number of its job, where it was one.
+    """
 
     id: str
     experiment: str
@@ -30,6 +33,8 @@ class RunHead:
     version: int | None = None
     git_commit: str | None = None
     error: str | None = None
+    sweep: str | None = None
+    trial: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -125,6 +130,7 @@ def _read(run_id: str, path: str) -> dict[str, Any]:
 
 def _head(record: RunRecord) -> RunHead:
     published = record.published or {}
+    sweep, trial = of_sweep(record)
     return RunHead(
         id=record.id,
         experiment=record.experiment,
@@ -137,4 +143,13 @@ def _head(record: RunRecord) -> RunHead:
         version=published.get("version"),
         git_commit=record.git.get("commit"),
         error=(record.error or "").partition("\n")[0] or None,
+        sweep=sweep,
+        trial=trial,
     )
+
+
+def of_sweep(record: RunRecord) -> tuple[str | None, int | None]:
+    """Return the sweep that a run is of and the number of its job; None for what no record says."""
+    found = record.sweep or {}
+    sweep, trial = found.get("id"), found.get("trial")
+    return (sweep if isinstance(sweep, str) else None), (trial if isinstance(trial, int) else None)

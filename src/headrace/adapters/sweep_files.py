@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ from headrace.core.sweep import SweepRecord, parse_sweep
 from headrace.errors import HeadraceError
 
 log = logging.getLogger(__name__)
+
+# `is_running` takes the lock for a moment, which must not keep a sweep from going on.
+TRIES = 10
+TRY_EVERY_SECONDS = 0.05
 
 
 class SweepRuns(HeadraceError):
@@ -57,11 +62,13 @@ class SweepFiles:
     def read(self, sweep_id: str) -> SweepRecord:
         """Read one record. Raises `UnreadableRecord`, also where there is none."""
         try:
-            return parse_sweep(json.loads(self.file(sweep_id).read_bytes()))
-        except UnreadableRecord as error:
+            record = parse_sweep(json.loads(self.file(sweep_id).read_bytes()))
+        except (OSError, ValueError, RecursionError) as error:  # an UnreadableRecord is a ValueError
             raise UnreadableRecord(f"{self.file(sweep_id)}: {error}") from error
-        except (OSError, ValueError, RecursionError) as error:
-            raise UnreadableRecord(f"{self.file(sweep_id)}: {error}") from error
+        if record.id != sweep_id:
+            found = f"it is the record of sweep {record.id}, in the folder of another"
+            raise UnreadableRecord(f"{self.file(sweep_id)}: {found}")
+        return record
 
     def newest_first(self) -> Iterator[SweepRecord]:
         """Yield readable records; a damaged one is reported and passed over."""
@@ -78,12 +85,15 @@ class SweepFiles:
         return sorted((p.name for p in self.root.iterdir() if (p / "sweep.json").is_file()), reverse=True)
 
     def is_running(self, sweep_id: str) -> bool:
-        """Tell whether a process is at this sweep."""
+        """Tell whether a process is at this sweep; True also where this one may not look."""
         try:
-            with self.hold(sweep_id):
+            with self._lock(sweep_id).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return False
-        except (SweepRuns, OSError):
-            return self.folder(sweep_id).is_dir()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
 
     @contextmanager
     def hold(self, sweep_id: str) -> Iterator[None]:
@@ -91,9 +101,16 @@ class SweepFiles:
 
         Raises `SweepRuns`.
         """
-        with (self.folder(sweep_id) / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise SweepRuns(f"sweep {sweep_id} runs already, in another process") from error
+        with self._lock(sweep_id).open("w") as file:
+            for left in reversed(range(TRIES)):
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError as error:
+                    if not left:
+                        raise SweepRuns(f"sweep {sweep_id} runs already, in another process") from error
+                time.sleep(TRY_EVERY_SECONDS)
             yield
+
+    def _lock(self, sweep_id: str) -> Path:
+        return self.folder(sweep_id) / "lock"

@@ -6,12 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from headrace.adapters.record_files import RunRecords
 from headrace.adapters.run_index import RunHead, RunIndex, Unreadable
 from headrace.commands.words import Subparsers
 from headrace.core.record import RunRecord, UnreadableRecord
-from headrace.errors import RunNotFound, did_you_mean
+from headrace.errors import HeadraceError, RunNotFound, did_you_mean
 
 DEFAULT_ROOT = Path(".headrace")
 LATEST = "latest"
@@ -45,7 +46,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def list_runs(root: Path) -> list[RunHead]:
     """Return every run, newest first; records that cannot be read are told on stderr."""
     heads, unreadable = _index(root).heads()
-    _warn(unreadable)
+    warn(unreadable)
     return heads
 
 
@@ -58,36 +59,53 @@ def find_run(root: Path, name: str) -> RunRecord:
     records = RunRecords(root / "runs")
     # A whole id needs no list, and what is wrong with other records is no matter of this run.
     is_id = name == Path(name).name and records.file(name).is_file()
-    run_id = name if is_id else _find(_index(root).heads(), name)
+    run_id = name if is_id else find_id(*_index(root).heads(), name)
     try:
         return records.read(run_id)
     except UnreadableRecord as error:
         raise RunNotFound(f"the record of run {run_id} cannot be read: {error}") from error
 
 
-def _find(known: tuple[Sequence[RunHead], Sequence[Unreadable]], name: str) -> str:
-    heads, unreadable = known
+class Named(Protocol):
+    """What a list knows of one of its things."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def experiment(self) -> str: ...
+
+
+def find_id(
+    known: Sequence[Named],
+    unreadable: Sequence[Unreadable],
+    name: str,
+    kind: str = "run",
+    error: type[HeadraceError] = RunNotFound,
+) -> str:
+    """Return the whole id of what a person names; `known` has the newest first. Raises `error`."""
     latest, _, experiment = name.partition(":")
     if latest == LATEST:
-        _warn(unreadable)  # the latest may be among them
-        found = [head for head in heads if experiment in ("", head.experiment)]
+        warn(unreadable, kind)  # the latest may be among them
+        found = [one for one in known if experiment in ("", one.experiment)]
         if found:
             return found[0].id
-        hint = did_you_mean(experiment, {head.experiment for head in heads}, "latest:{}")
-        raise RunNotFound(f"there is no run of {experiment or 'anything'} here; {hint}")
-    ids = [head.id for head in heads] + [record.id for record in unreadable]
-    found_ids = [run_id for run_id in ids if name and run_id.startswith(name)]
+        hint = did_you_mean(experiment, {one.experiment for one in known}, "latest:{}")
+        raise error(f"there is no {kind} of {experiment or 'anything'} here; {hint}")
+    ids = [one.id for one in known] + [record.id for record in unreadable]
+    found_ids = [one for one in ids if name and one.startswith(name)]
     if len(found_ids) == 1:
         return found_ids[0]
     if found_ids:
         shown = ", ".join(found_ids[:TOLD_AT_MOST])
-        raise RunNotFound(f"{name!r} begins {len(found_ids)} runs ({shown}, …): type more of the id")
-    raise RunNotFound(f"there is no run {name!r} here; {did_you_mean(name, ids)}; see: headrace runs")
+        raise error(f"{name!r} begins {len(found_ids)} {kind}s ({shown}, …): type more of the id")
+    raise error(f"there is no {kind} {name!r} here; {did_you_mean(name, ids)}; see: headrace {kind}s")
 
 
-def _warn(unreadable: Sequence[Unreadable]) -> None:
+def warn(unreadable: Sequence[Unreadable], kind: str = "run") -> None:
+    """Tell on stderr which records are passed over, and why."""
     for record in unreadable[:TOLD_AT_MOST]:
-        print(f"warning: passed over run {record.id}: {record.why}", file=sys.stderr)
+        print(f"warning: passed over {kind} {record.id}: {record.why}", file=sys.stderr)
     if len(unreadable) > TOLD_AT_MOST:
         more = len(unreadable) - TOLD_AT_MOST
         print(f"warning: and {more} more records cannot be read", file=sys.stderr)

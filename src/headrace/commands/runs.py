@@ -7,14 +7,17 @@ import operator
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from headrace.adapters.run_index import RunHead
-from headrace.commands.run_names import add_command, add_common, list_runs
+from headrace.commands.run_names import Named, add_command, add_common, find_id, list_runs
 from headrace.commands.screen import Answer, Screen, age, printable
+from headrace.commands.sweep_names import list_sweeps
 from headrace.commands.words import Subparsers, count, span
-from headrace.errors import WrongWord, did_you_mean
+from headrace.errors import SweepNotFound, WrongWord, did_you_mean
 
 STATES = ("running", "succeeded", "failed", "rejected", "pruned", "interrupted")
 METRICS_SHOWN = 3
@@ -34,6 +37,9 @@ def add_runs(commands: Subparsers) -> None:
     parser.add_argument("--state", choices=STATES, help="only runs that ended, or are, like this")
     parser.add_argument("--since", metavar="SPAN|DATE", help="only newer ones: 12h, 7d, 2026-11-01")
     parser.add_argument("--model", metavar="NAME", help="only runs that published a version of it")
+    parser.add_argument(
+        "--sweep", metavar="SWEEP", help="only jobs of this sweep: an id, its beginning, latest"
+    )
     where = "only runs for which this holds: metrics.accuracy>0.9; may be repeated"
     parser.add_argument("--where", metavar="TEST", action="append", default=[], help=where)
     by = "started, seconds, experiment, or a metric: metrics.accuracy; the largest first"
@@ -47,35 +53,49 @@ def runs(arguments: argparse.Namespace) -> Answer:
     """List runs."""
     heads = list_runs(arguments.headrace_dir)
     tests = [_parse_test(text) for text in arguments.where]
-    since = _since(arguments.since)
+    since = since_when(arguments.since)
+    sweep = None if arguments.sweep is None else _sweep(arguments.headrace_dir, arguments.sweep, heads)
     found = [
         head
         for head in heads
         if arguments.experiment in (None, head.experiment)
         and arguments.state in (None, head.state)
         and arguments.model in (None, head.model)
+        and sweep in (None, head.sweep)
         and head.started >= since
         and all(test(head) for test in tests)
     ]
     found = _sorted(found, arguments.sort, arguments.reverse)
     shown = found[: arguments.count]
-    return Answer([head.to_json() for head in shown], lambda screen: _lines(screen, shown, len(found)))
+    return Answer(
+        [head.to_json() for head in shown],
+        lambda screen: _lines(screen, shown, len(found), of_one_sweep=sweep is not None),
+    )
 
 
-def _lines(screen: Screen, heads: Sequence[RunHead], total: int) -> Iterator[str]:
+def _sweep(root: Path, name: str, heads: Sequence[RunHead]) -> str:
+    """Return the id of the sweep that a person names; also one of which only the runs are left."""
+    known: dict[str, Named] = {head.sweep: replace(head, id=head.sweep) for head in heads if head.sweep}
+    known |= {sweep.id: sweep for sweep in list_sweeps(root, told=False)}
+    newest_first = [known[sweep_id] for sweep_id in sorted(known, reverse=True)]
+    return find_id(newest_first, [], name, "sweep", SweepNotFound)
+
+
+def _lines(screen: Screen, heads: Sequence[RunHead], total: int, of_one_sweep: bool) -> Iterator[str]:
     if not heads:
         yield "no run here is like that"
         return
     now = time.time()
-    name = max(len(head.experiment) for head in heads)
+    names = [f"job {head.trial}" if of_one_sweep else head.experiment for head in heads]
+    name = max(map(len, names))
     if screen.width is not None:
         name = min(name, LONGEST_NAME)
-    for head in heads:
+    for head, shown in zip(heads, map(printable, names), strict=True):
         when = age(now - datetime.fromisoformat(head.started).timestamp())
-        shown = printable(head.experiment)
         shown = shown if len(shown) <= name else f"{shown[: name - 1]}…"
         before = f"{head.id}  {shown:<{name}}  {head.state:<11}  {when:>6}  {head.seconds:>7.1f} s"
-        yield screen.fit(f"{before}  ", _said(head)).rstrip()
+        of_sweep = f"  job {head.trial} of {head.sweep}" if head.sweep and not of_one_sweep else ""
+        yield screen.fit(f"{before}  ", f"{_said(head)}{of_sweep}").rstrip()
     if total > len(heads):
         yield f"… and {total - len(heads):,} more; for all of them, type: -n {total}"
 
@@ -117,7 +137,7 @@ def _parse_test(text: str) -> Callable[[RunHead], bool]:
     return holds
 
 
-def _since(text: str | None) -> str:
+def since_when(text: str | None) -> str:
     if text is None:
         return ""
     try:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from headrace.adapters.run_index import of_sweep
 from headrace.commands.run_names import RUN_HELP, add_command, add_common, find_run
 from headrace.commands.screen import Answer, Screen, plural, printable, short, size
 from headrace.commands.words import Subparsers
@@ -49,6 +50,11 @@ def _run_lines(screen: Screen, record: RunRecord) -> Iterator[str]:
     if source.get("commit"):
         where = f"{source.get('ref')}, lake {short(source['commit'])}"
         yield screen.fit("data      ", f"{source.get('dataset') or 'no data set'} at {where}")
+    sweep, trial = of_sweep(record)
+    if sweep:
+        params = (record.sweep or {}).get("overrides")
+        what = [f"{key}={value}" for key, value in params.items()] if isinstance(params, dict) else []
+        yield screen.fit("sweep     ", f"{sweep}, job {trial}  {'  '.join(what)}").rstrip()
     yield ""
     name = max([len(stage.name) for stage in record.stages] + [5])
     yield f"{'stage':<{name}}  state    seconds  why"

@@ -103,7 +103,7 @@ def parse_record(data: Any) -> RunRecord:
         record = RunRecord(**{**data, "stages": stages})
     except (KeyError, TypeError, AttributeError) as error:
         raise UnreadableRecord(f"not a run record: {error}") from error
-    _check_types(record, _RUN_TYPES, "")
+    check_types(record, _RUN_TYPES)
     _check_values(record)
     return record
 
@@ -111,9 +111,9 @@ def parse_record(data: Any) -> RunRecord:
 def _parse_stage(data: dict[str, Any]) -> StageRecord:
     outputs = {name: Artifact.from_json(item) for name, item in data["outputs"].items()}
     stage = StageRecord(**{**data, "outputs": outputs})
-    _check_types(stage, _STAGE_TYPES, "stages.")
+    check_types(stage, _STAGE_TYPES, "stages.")
     for name, artifact in outputs.items():
-        _check_types(artifact, _ARTIFACT_TYPES, f"stages.{stage.name}.outputs.{name}.")
+        check_types(artifact, _ARTIFACT_TYPES, f"stages.{stage.name}.outputs.{name}.")
     if not all(isinstance(digest, str) for digest in stage.inputs.values()):
         raise UnreadableRecord(f"stages.{stage.name}.inputs holds what is no digest")
     for name, source in stage.sources.items():
@@ -130,11 +130,13 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "list": (list,),
     "RunState": (str,),
     "StageState": (str,),
+    "SweepState": (str,),
+    "TrialState": (str,),
     "None": (type(None),),
 }
 
 
-def _types(cls: type) -> dict[str, tuple[type, ...]]:
+def declared_types(cls: type) -> dict[str, tuple[type, ...]]:
     """Return which types each field may have, as its annotation says."""
     return {
         f.name: tuple(kind for word in str(f.type).split(" | ") for kind in _KINDS[word.partition("[")[0]])
@@ -142,12 +144,16 @@ def _types(cls: type) -> dict[str, tuple[type, ...]]:
     }
 
 
-_RUN_TYPES = _types(RunRecord)
-_STAGE_TYPES = _types(StageRecord)
-_ARTIFACT_TYPES = _types(Artifact)
+_RUN_TYPES = declared_types(RunRecord)
+_STAGE_TYPES = declared_types(StageRecord)
+_ARTIFACT_TYPES = declared_types(Artifact)
 
 
-def _check_types(found: object, types: Mapping[str, tuple[type, ...]], where: str) -> None:
+def check_types(found: object, types: Mapping[str, tuple[type, ...]], where: str = "") -> None:
+    """Raise `UnreadableRecord` where a field is of a type that it is not declared with.
+
+    `types` is what `declared_types` gives, `where` stands before the field's name in the message.
+    """
     for name, kinds in types.items():
         value = getattr(found, name)
         if not isinstance(value, kinds):
@@ -160,9 +166,14 @@ def _check_values(record: RunRecord) -> None:
         raise UnreadableRecord("metrics holds what is no number")
     if record.gate is not None and "passed" not in record.gate:
         raise UnreadableRecord("gate does not say whether it passed")
+    check_started(record.started)
+
+
+def check_started(started: str) -> None:
+    """Raise `UnreadableRecord` where this is no time in ISO 8601 with a zone."""
     try:
-        zone = datetime.fromisoformat(record.started).tzinfo
+        zone = datetime.fromisoformat(started).tzinfo
     except ValueError as error:
         raise UnreadableRecord(f"started: {error}") from error
     if zone is None:
-        raise UnreadableRecord(f"started: {record.started} has no time zone")
+        raise UnreadableRecord(f"started: {started} has no time zone")

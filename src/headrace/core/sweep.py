@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from headrace.core.record import UnreadableRecord
+from headrace.core.record import UnreadableRecord, check_started, check_types, declared_types
 
 FORMAT = 1
 
@@ -30,7 +30,7 @@ class TrialRecord:
     """One job of a sweep. `overrides` are those that not every job has, `params` what they set.
 
     `reports` are interim scores by step, `memory` is the search's own, `run` the run that did it, or
-    for a cached job the one whose results these are.
+    for a cached job the one whose results these are. `attempts` counts from when the sweep last went on.
     """
 
     number: int
@@ -93,21 +93,24 @@ class SweepRecord:
         Several objectives rank by how many trials dominate one (Fonseca and Fleming 1993), equal
         ones by number, and so do trials of a sweep without an objective.
         """
-        good = [trial for trial in self.trials if trial.state in GOOD]
         if not self.objective:
-            return good
-        scored = [(trial, found) for trial in good if (found := self.scores(trial)) is not None]
-        return [
-            trial
-            for trial, _ in sorted(
-                scored,
-                key=lambda one: (
-                    sum(_dominates(other, one[1]) for _, other in scored),
-                    [-value for value in one[1]] if len(self.objective) == 1 else [],
-                    one[0].number,
-                ),
-            )
-        ]
+            return [trial for trial in self.trials if trial.state in GOOD]
+        if len(self.objective) == 1:
+            return [t for t, _ in sorted(self._scored(), key=lambda one: (-one[1][0], one[0].number))]
+        return [t for t, _ in sorted(self._dominated(), key=lambda one: (one[1], one[0].number))]
+
+    def front(self) -> list[TrialRecord]:
+        """Return the trials that no other dominates: none is as good in all objectives and better in one."""
+        return [trial for trial, dominating in self._dominated() if not dominating]
+
+    def _dominated(self) -> list[tuple[TrialRecord, int]]:
+        """Return the trials with a score, and by how many others each is dominated."""
+        scored = self._scored()
+        return [(trial, sum(_dominates(other, found) for _, other in scored)) for trial, found in scored]
+
+    def _scored(self) -> list[tuple[TrialRecord, list[float]]]:
+        good = [trial for trial in self.trials if trial.state in GOOD]
+        return [(trial, found) for trial in good if (found := self.scores(trial)) is not None]
 
     def scores(self, trial: TrialRecord) -> list[float] | None:
         """Return the objectives' values, turned so that greater is better; None where one is missing."""
@@ -132,25 +135,65 @@ def guess_direction(metric: str) -> Direction:
 
 
 def parse_sweep(data: Any) -> SweepRecord:
-    """Rebuild a record from JSON. Raises `UnreadableRecord`."""
+    """Rebuild a record from JSON; its fields have the types that they are declared with.
+
+    Raises `UnreadableRecord`.
+    """
     try:
         if data["format"] > FORMAT:
             raise UnreadableRecord(f"format {data['format']} is newer than {FORMAT}: update headrace")
-        trials = [_parse_trial(item) for item in data["trials"]]
+        trials = [TrialRecord(**item) for item in data["trials"]]
         record = SweepRecord(**{**data, "trials": trials})
     except UnreadableRecord:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise UnreadableRecord(f"not a sweep record: {error}") from error
-    if not all(isinstance(word, str) for word in record.overrides):
-        raise UnreadableRecord("not a sweep record: an override is a string")
+    check_types(record, _SWEEP_TYPES)
+    _check_sweep(record)
+    for trial in trials:
+        check_types(trial, _TRIAL_TYPES, "trials.")
+        _check_trial(trial)
+    if len({trial.number for trial in trials}) < len(trials):
+        raise UnreadableRecord("trials: two of them have the same number")
     return record
 
 
-def _parse_trial(data: Mapping[str, Any]) -> TrialRecord:
-    trial = TrialRecord(**data)
-    trial.reports = [(int(step), float(score)) for step, score in trial.reports]
-    return trial
+_SWEEP_TYPES = declared_types(SweepRecord)
+_TRIAL_TYPES = declared_types(TrialRecord)
+
+
+def _check_sweep(record: SweepRecord) -> None:
+    check_started(record.started)
+    _check_words(record.overrides, "overrides")
+    _check_words(record.fixed, "fixed")
+    if record.state not in get_args(SweepState):
+        raise UnreadableRecord(f"state: there is no '{record.state}'")
+    for metric, direction in record.objective.items():
+        if direction not in get_args(Direction):
+            raise UnreadableRecord(f"objective.{metric}: {direction!r} is no direction")
+
+
+def _check_trial(trial: TrialRecord) -> None:
+    where = f"trials.{trial.number}"
+    _check_words(trial.overrides, f"{where}.overrides")
+    if trial.state not in get_args(TrialState):
+        raise UnreadableRecord(f"{where}.state: there is no '{trial.state}'")
+    try:
+        trial.metrics = {name: _as_float(value) for name, value in trial.metrics.items()}
+        trial.reports = [(int(step), _as_float(score)) for step, score in trial.reports]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnreadableRecord(f"{where}: metrics or reports hold what is no number: {error}") from error
+
+
+def _check_words(words: Sequence[object], where: str) -> None:
+    if not all(isinstance(word, str) for word in words):
+        raise UnreadableRecord(f"{where}: an override is a string")
+
+
+def _as_float(value: object) -> float:
+    if isinstance(value, int | float):
+        return float(value)
+    raise TypeError(f"{value!r}")
 
 
 def split_shared(jobs: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:

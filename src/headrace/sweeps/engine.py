@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 from headrace.adapters.sweep_files import SweepFiles
 from headrace.core.ports import JobDone, Workers
-from headrace.core.record import UnreadableRecord
 from headrace.core.sweep import ENDED, SweepRecord, TrialRecord
 from headrace.sweeps.sources import Source
 
 ATTEMPTS = 2  # of a job whose worker dies
 GRACE_SECONDS = 10.0  # for jobs that are interrupted to write down that they were
 SAVE_EVERY_SECONDS = 0.2  # so that hundreds of quick jobs do not write the whole record each
+RESULTS = (*ENDED, "interrupted")  # what a job may come to
 
 
 class SweepDisplay(Protocol):
@@ -69,7 +69,8 @@ class _Loop:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._running: dict[int, TrialRecord] = {}
-        self._stopped = False
+        self._stopped = False  # no job starts any more
+        self._interrupted = False  # and those that run are told to stop
         self._saved = 0.0
         self._unsaved = True
 
@@ -88,16 +89,18 @@ class _Loop:
 
     def stop(self) -> None:
         """Stop what runs, and take what it still has to say."""
-        self._stopped = True
-        self._engine.workers.interrupt()
-        until = time.monotonic() + GRACE_SECONDS
-        while self._running and (left := until - time.monotonic()) > 0:
-            done = self._engine.workers.wait(left)
-            if done is None:
-                break
-            self._take(done)
-        for trial in self._running.values():
-            trial.state, trial.error = "interrupted", "stopped"
+        self._stopped = self._interrupted = True
+        try:
+            self._engine.workers.interrupt()
+            until = time.monotonic() + GRACE_SECONDS
+            while self._running and (left := until - time.monotonic()) > 0:
+                done = self._engine.workers.wait(left)
+                if done is None:
+                    break
+                self._take(done)
+        finally:  # also where somebody interrupts once more
+            for trial in self._running.values():
+                trial.state, trial.error = "interrupted", "stopped"
 
     def save(self) -> None:
         self._engine.files.write(self._engine.record)
@@ -110,6 +113,7 @@ class _Loop:
             if trial is None:
                 return
             trial.state = "running"
+            trial.attempts = 0  # what an earlier process tried is no reason to try less
             self._running[trial.number] = trial
             self._submit(trial)
 
@@ -123,14 +127,16 @@ class _Loop:
         """Write down how a job came out; None where it is given to another worker."""
         engine = self._engine
         trial = self._running[done.number]
-        if done.lost and trial.attempts < ATTEMPTS and not self._stopped:
+        again = done.lost and trial.attempts < ATTEMPTS
+        if again and not self._stopped:
             engine.display.note(f"the worker of job {trial.number} died; it starts again")
+            trial.reports = []
             self._submit(trial)
             return None
         del self._running[done.number]
         self._unsaved = True
         read_result(trial, done, engine.record)
-        if self._stopped and trial.state == "failed" and done.error is not None:
+        if done.error is not None and (self._interrupted or again):
             trial.state = "interrupted"
         if trial.state in ENDED:
             engine.source.ended(trial)
@@ -151,11 +157,11 @@ def read_result(trial: TrialRecord, done: JobDone, record: SweepRecord) -> None:
         )
         return
     result = done.result
-    if not isinstance(result, Mapping) or "state" not in result:
-        raise UnreadableRecord(f"job {trial.number} returned {result!r}")
-    trial.state = result["state"]
-    if result.get("rejected"):
-        trial.state = "rejected"
+    state = result.get("state") if isinstance(result, Mapping) else None
+    if state not in RESULTS:
+        trial.state, trial.error = "failed", f"its worker returned what is no result: {result!r:.200}"
+        return
+    trial.state = "rejected" if result.get("rejected") else state
     trial.run = result.get("run")
     trial.metrics = dict(result.get("metrics") or {})
     trial.seconds = float(result.get("seconds") or 0.0)

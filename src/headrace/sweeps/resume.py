@@ -22,8 +22,7 @@ def resumed_words(sweep_id: str, words: Sequence[str]) -> list[str]:
     stand in for a secret that the record does not hold. Raises `ConfigError`.
     """
     given = [word for word in words if word not in ("-m", "--multirun")]
-    root = next((w.partition("=")[2] for w in given if w.startswith("headrace_dir=")), ".headrace")
-    files = SweepFiles(Path(root).absolute() / "sweeps")
+    files = _files(given)
     record = find_sweep(files, sweep_id)
     begun, missing = _with_secrets(record.overrides, given)
     keys = {word.partition("=")[0] for word in begun if word in given}
@@ -44,6 +43,16 @@ def resumed_words(sweep_id: str, words: Sequence[str]) -> list[str]:
         raise ConfigError(problems)
     use_conf(files.conf(record.id))
     return ["-m", *begun, *(word for word in given if word.startswith("hydra."))]
+
+
+def resumed_id(sweep_id: str, words: Sequence[str]) -> str:
+    """Return the id of the sweep that a command line names, also as `latest`. Raises `ConfigError`."""
+    return find_sweep(_files(words), sweep_id).id
+
+
+def _files(words: Sequence[str]) -> SweepFiles:
+    root = next((word.partition("=")[2] for word in words if word.startswith("headrace_dir=")), ".headrace")
+    return SweepFiles(Path(root).absolute() / "sweeps")
 
 
 def _with_secrets(begun: Sequence[str], given: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -130,7 +130,9 @@ class Trials:
             trial.memory = self._search.memory(trial.number)
 
     def judge(self, number: int, step: int, score: float) -> bool:
-        trial = next(trial for trial in self._record.trials if trial.number == number)
+        trial = next((trial for trial in self._record.trials if trial.number == number), None)
+        if trial is None:
+            return False
         with self._lock:
             trial.reports.append((step, score))
             return self._search.report(number, step, score)
