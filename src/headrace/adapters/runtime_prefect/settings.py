@@ -53,6 +53,14 @@ def shell_settings(api_url: str) -> Iterator[None]:
         yield
 
 
+def current_api_url() -> str | None:
+    """Return the API that the flow run of this thread is on."""
+    from prefect import settings
+
+    url: str | None = settings.PREFECT_API_URL.value()
+    return url
+
+
 @contextmanager
 def quiet_logging() -> Iterator[None]:
     """Keep Prefect's log lines off the terminal, where the progress display is.
