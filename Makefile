@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-EXTRAS := torch,lakefs,sql,polars,data,dev
+EXTRAS := torch,lakefs,sql,polars,dask,ray,data,dev
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from headrace.adapters.source_files import Sources
 from headrace.adapters.stat_cache import StatCache
 from headrace.config.build import build_node
 from headrace.config.load import Loaded, load_config
+from headrace.config.schema import CLUSTERS
 from headrace.core.choice import choose
 from headrace.core.code import CodeIndex
 from headrace.core.key import Key, make_key
@@ -320,15 +322,18 @@ class _Runtimes:
             from headrace.adapters.server_prefect import require_configured_api_url
 
             require_configured_api_url()
+        if self._kind in CLUSTERS and find_spec(f"prefect_{self._kind}") is None:
+            found = f"{self._kind} needs prefect-{self._kind}, which is not installed"
+            raise ConfigError.one("runtime.kind", found, f"type: pip install 'headrace[{self._kind}]'")
 
     def begin(self) -> None:
         """Start the local server where one is needed and none runs, without waiting for it."""
-        if self._kind == "local":
+        if self._on_own_server():
             local_server(self._root).begin()
 
     def hint(self) -> str:
         """Say how to stop the server that a run may leave running; '' where there is none of ours."""
-        if self._kind != "local":
+        if not self._on_own_server():
             return ""
         from headrace.adapters.server_prefect import configured_api_url
 
@@ -342,13 +347,20 @@ class _Runtimes:
         from headrace.adapters.runtime_prefect import PrefectRuntime
         from headrace.adapters.server_prefect import require_configured_api_url
 
-        url = local_server(self._root).url if self._kind == "local" else require_configured_api_url
+        url = local_server(self._root).url if self._on_own_server() else require_configured_api_url
         return PrefectRuntime(
             url,
             self._cache.root,
             max_workers=self._max_workers,
             parent_id=self._sweep.flow_run_id if self._sweep else None,
         )
+
+    def _on_own_server(self) -> bool:
+        """Tell whether a run goes to the project's own server where no other one is configured.
+
+        So does a run on a cluster, which only has the jobs of sweeps: the stages of one job run together.
+        """
+        return self._kind in ("local", *CLUSTERS)
 
 
 @cache

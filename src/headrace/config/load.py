@@ -11,7 +11,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from headrace.config.check import check_adapter, check_model_name, check_stage
 from headrace.config.check_schema import check_schema
 from headrace.config.resolve import find_unread, public_config, resolve
-from headrace.config.schema import PublishNode, Root, RuntimeNode, StageNode
+from headrace.config.schema import CLUSTERS, PublishNode, Root, RuntimeNode, StageNode
 from headrace.config.typed import typed_node, unknown_keys
 from headrace.core.choice import Options
 from headrace.core.code import CodeIndex
@@ -184,7 +184,7 @@ def _load_publish(
     return PublishSpec(model=typed.model, package=typed.package, gate=typed.gate, alias=typed.alias)
 
 
-RUNTIME_KINDS = ("local", "cloud", "inline")
+RUNTIME_KINDS = ("local", "cloud", "inline", *CLUSTERS)
 
 
 def _load_runtime(data: Mapping[str, Any], problems: list[Problem]) -> RuntimeNode:
@@ -197,7 +197,22 @@ def _load_runtime(data: Mapping[str, Any], problems: list[Problem]) -> RuntimeNo
     if typed.max_workers is not None and typed.max_workers < 1:
         found = f"{typed.max_workers} is below 1"
         problems.append(Problem("runtime.max_workers", found, "type: runtime.max_workers=null"))
+    _check_cluster(typed, problems)
     return typed
+
+
+def _check_cluster(runtime: RuntimeNode, problems: list[Problem]) -> None:
+    """Check what only a cluster has."""
+    for key in ("address", "n_workers"):
+        if getattr(runtime, key) is not None and runtime.kind not in CLUSTERS:
+            found = f"runtime={runtime.kind} has none: it is for {' and '.join(CLUSTERS)}"
+            problems.append(Problem(f"runtime.{key}", found, f"type: runtime.{key}=null"))
+    if runtime.address is not None and runtime.n_workers is not None:
+        found = f"the cluster at {runtime.address} has the workers that it has"
+        hint = "leave it out; hydra.launcher.n_jobs says how many jobs run side by side"
+        problems.append(Problem("runtime.n_workers", found, hint))
+    if runtime.n_workers is not None and runtime.n_workers < 1:
+        problems.append(Problem("runtime.n_workers", f"{runtime.n_workers} is below 1", "leave it out"))
 
 
 def _load_root(data: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:

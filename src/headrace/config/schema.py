@@ -35,12 +35,17 @@ class PublishNode:
     alias: str = "production"  # alias that moves to the new version
 
 
+CLUSTERS = ("dask", "ray")  # kinds of runtimes that run the jobs of a sweep on other machines
+
+
 @dataclass
 class RuntimeNode:
     """How stages execute, at `runtime`."""
 
-    kind: str = "local"  # local, cloud or inline
+    kind: str = "local"  # local, cloud, inline, dask or ray
     max_workers: Optional[int] = None  # noqa: UP045  # stages side by side; null: the runtime's choice
+    address: Optional[str] = None  # noqa: UP045  # of a cluster for sweeps; null: one on this machine
+    n_workers: Optional[int] = None  # noqa: UP045  # of that one; null: as many as jobs side by side
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from omegaconf import DictConfig, OmegaConf
 
-from headrace.config.schema import SweepNode
+from headrace.config.schema import CLUSTERS, RuntimeNode, SweepNode
 from headrace.config.typed import typed_node
 from headrace.core.sweep import Direction, guess_direction
 from headrace.errors import ConfigError, Problem, did_you_mean
@@ -57,7 +57,7 @@ class SweepSettings:
     publish: str
     launcher: LauncherNode
     sweeper: SweeperNode
-    runtime: str
+    runtime: RuntimeNode
     seed: int
 
     @property
@@ -76,6 +76,8 @@ def load_sweep_settings(cfg: DictConfig) -> SweepSettings:
     objective = _load_objective(typed.objective, problems)
     _check_words(typed, launcher, problems)
     _check_numbers(launcher, sweeper, problems)
+    runtime = typed_node(RuntimeNode, "runtime", _plain(cfg, "runtime") or {}, []) or RuntimeNode()
+    _check_place(typed, launcher, sweeper, runtime, problems)
     if sweeper.sampler is not None and not objective and not problems:
         found = "a search needs one: the metric that says which trial is best"
         problems.append(Problem("sweep.objective", found, "type: sweep.objective=accuracy"))
@@ -90,7 +92,7 @@ def load_sweep_settings(cfg: DictConfig) -> SweepSettings:
         publish=typed.publish,
         launcher=launcher,
         sweeper=sweeper,
-        runtime=str(OmegaConf.select(cfg, "runtime.kind") or "local"),
+        runtime=runtime,
         seed=sweeper.seed if sweeper.seed is not None else seed if isinstance(seed, int) else 0,
     )
 
@@ -101,6 +103,9 @@ def load_launcher(cfg: DictConfig) -> LauncherNode:
     node = _plain(cfg, "hydra.launcher")
     launcher: LauncherNode = typed_node(LauncherNode, "hydra.launcher", node, problems) or LauncherNode()
     _check_numbers(launcher, SweeperNode(), problems)
+    if launcher.mode != "workers":
+        found = f"'{launcher.mode}' is for headrace's own flows"
+        problems.append(Problem("hydra.launcher.mode", found, "type: hydra.launcher.mode=workers"))
     if problems:
         raise ConfigError(problems)
     return launcher
@@ -140,9 +145,54 @@ def _check_words(sweep: SweepNode, launcher: LauncherNode, problems: list[Proble
             problems.append(
                 Problem(where, f"there is no '{word}'", did_you_mean(word, allowed, f"{where}={{}}"))
             )
-    if launcher.mode == "deployment" and launcher.deployment is None:
+    name = launcher.deployment
+    if launcher.mode == "deployment" and (name is None or not all(name.partition("/"))):
+        found = "has no value" if name is None else f"'{name}' is no <flow>/<name>"
         hint = "type: hydra.launcher.deployment=<flow>/<name>; `prefect deployment ls` lists them"
-        problems.append(Problem("hydra.launcher.deployment", "has no value", hint))
+        problems.append(Problem("hydra.launcher.deployment", found, hint))
+    if launcher.mode == "workers" and name is not None:
+        hint = "type: hydra.launcher.mode=deployment"
+        problems.append(Problem("hydra.launcher.deployment", "is of no use to mode=workers", hint))
+
+
+def _check_place(
+    sweep: SweepNode,
+    launcher: LauncherNode,
+    sweeper: SweeperNode,
+    runtime: RuntimeNode,
+    problems: list[Problem],
+) -> None:
+    """Check that what was asked for can be had where the jobs run."""
+
+    def refuse(where: str, found: str, hint: str = "leave it out") -> None:
+        problems.append(Problem(f"hydra.{where}", found, hint))
+
+    away = launcher.mode == "deployment"
+    if launcher.gpus_per_job is not None and (away or runtime.kind in CLUSTERS):
+        place = "a deployment" if away else runtime.kind
+        hint = "leave it out, and start each worker with the CUDA_VISIBLE_DEVICES that it is to have"
+        found = f"only workers of this machine can be given GPUs, not those of {place}"
+        refuse("launcher.gpus_per_job", found, hint)
+    if not away:
+        if not launcher.wait:
+            found = "only the runs of a deployment go on when this command has left"
+            refuse("launcher.wait", found, "type: hydra.launcher.mode=deployment")
+        return
+    if runtime.kind not in ("local", "cloud"):
+        found = (
+            f"runtime={runtime.kind} does not go with hydra.launcher.mode=deployment: it needs Prefect's API"
+        )
+        problems.append(Problem("runtime.kind", found, "type: runtime=cloud, or runtime=local"))
+    if sweeper.pruner is not None:
+        found = "runs of a deployment report no interim scores: the address for that must be kept from others"
+        refuse("sweeper.pruner", found, "type: hydra.sweeper.pruner=null")
+    if not launcher.wait and sweeper.sampler is not None:
+        found = "a search needs results to go on"
+        refuse("launcher.wait", found, "type: hydra.launcher.wait=true")
+    if not launcher.wait and launcher.on_failure == "stop":
+        refuse("launcher.on_failure", "nobody waits for a failure", "type: hydra.launcher.wait=true")
+    if not launcher.wait and launcher.n_jobs is not None:
+        refuse("launcher.n_jobs", "with wait=false all jobs are submitted at once")
 
 
 def _check_numbers(launcher: LauncherNode, sweeper: SweeperNode, problems: list[Problem]) -> None:

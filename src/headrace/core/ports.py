@@ -462,10 +462,15 @@ class Workers(Protocol):
     importable module and takes one JSON object.
     """
 
-    size: int  # jobs side by side
+    @property
+    def size(self) -> int:
+        """Return how many jobs run side by side."""
 
-    def submit(self, number: int, payload: Mapping[str, Any]) -> None:
-        """Start a job; at most `size` run at a time, the others wait."""
+    def submit(self, number: int, payload: Mapping[str, Any]) -> str | None:
+        """Start a job; at most `size` run at a time, the others wait.
+
+        Returns the id by which it is known elsewhere, or None.
+        """
 
     def wait(self, seconds: float | None = None) -> JobDone | None:
         """Return the next job that is done, or None after some seconds. Raises nothing of the job's."""

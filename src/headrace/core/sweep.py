@@ -30,7 +30,8 @@ class TrialRecord:
     """One job of a sweep. `overrides` are those that not every job has, `params` what they set.
 
     `reports` are interim scores by step, `memory` is the search's own, `run` the run that did it, or
-    for a cached job the one whose results these are. `attempts` counts from when the sweep last went on.
+    for a cached job the one whose results these are. `attempts` counts from when the sweep last went on,
+    `flow_run` is Prefect's, of a job that is a run of a deployment.
     """
 
     number: int
@@ -38,6 +39,7 @@ class TrialRecord:
     params: dict[str, Any]
     state: TrialState = "waiting"
     run: str | None = None
+    flow_run: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     attempts: int = 0

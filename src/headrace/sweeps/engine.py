@@ -45,6 +45,7 @@ class Engine:
     display: SweepDisplay
     payload: Callable[[TrialRecord], Mapping[str, Any]]
     stop_on_failure: bool
+    wait: bool = True  # false: leave when every job is submitted and what has come by then is taken
     check: Callable[[TrialRecord], None]
 
 
@@ -78,7 +79,9 @@ class _Loop:
         engine = self._engine
         self._hand_out()
         while self._running:
-            done = engine.workers.wait(SAVE_EVERY_SECONDS if self._unsaved else None)
+            done = engine.workers.wait(self._patience())
+            if done is None and not engine.wait:
+                return
             if done is not None:
                 trial = self._take(done)
                 if trial is not None:
@@ -86,6 +89,11 @@ class _Loop:
                 self._hand_out()
             if self._unsaved and time.monotonic() - self._saved >= SAVE_EVERY_SECONDS:
                 self.save()
+
+    def _patience(self) -> float | None:
+        if not self._engine.wait:
+            return 0.0
+        return SAVE_EVERY_SECONDS if self._unsaved else None
 
     def stop(self) -> None:
         """Stop what runs, and take what it still has to say."""
@@ -121,7 +129,7 @@ class _Loop:
         trial.attempts += 1
         self._engine.display.trial_started(trial)
         self._unsaved = True
-        self._engine.workers.submit(trial.number, self._engine.payload(trial))
+        trial.flow_run = self._engine.workers.submit(trial.number, self._engine.payload(trial))
 
     def _take(self, done: JobDone) -> TrialRecord | None:
         """Write down how a job came out; None where it is given to another worker."""

@@ -65,13 +65,18 @@ def _run(payload: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         flow_run_id=payload.get("flow_run"),
     )
     prepared = prepare(cfg, words, flow=payload["flow"], memory=_memory(cfg), sweep=ref)
+    with _judge(payload) as judge:
+        return run_prepared(prepared, judge)
+
+
+def run_prepared(prepared: Prepared, judge: Callable[[int, float], bool] | None = None) -> dict[str, Any]:
+    """Run what is to run, and return how it came out: small JSON."""
     found = read_cached(prepared.job.graph, prepared.plan, prepared.job.lake)
     if found is not None and prepared.job.experiment.publish is None:
         return {"state": "cached", "run": found.run, "metrics": found.metrics, "rejected": found.rejected}
     if prepared.nothing_to_do and found is not None:
         return {"state": "cached", "run": found.run, "metrics": found.metrics}
-    with _judge(payload) as judge:
-        return _result(_execute(prepared, judge))
+    return _result(_execute(prepared, judge))
 
 
 def _execute(prepared: Prepared, judge: Callable[[int, float], bool] | None) -> RunRecord:
@@ -110,6 +115,12 @@ def _configs(flow: str, conf: str | None) -> JobConfigs:
 
 
 _memories: dict[str, Memory] = {}
+
+
+def forget() -> None:
+    """Forget what earlier jobs found out about files and code."""
+    _memories.clear()
+    _configs.cache_clear()
 
 
 def _memory(cfg: DictConfig) -> Memory:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from headrace.adapters.report_channel import ReportListener
+from headrace.config.schema import CLUSTERS
 from headrace.config.sweep_settings import LauncherNode, SweepSettings
 from headrace.core.ports import Workers
 from headrace.core.sweep import SweepRecord
@@ -23,24 +26,74 @@ Call = Callable[[Mapping[str, Any]], Any]
 
 @contextmanager
 def open_workers(
-    settings: SweepSettings, source: Source, call: Call
+    settings: SweepSettings, source: Source, call: Call, record: SweepRecord
 ) -> Iterator[tuple[Workers, Mapping[str, Any] | None]]:
     """Give the workers that the config asks for, and where their jobs report to; None: nowhere."""
     if settings.sweeper.pruner is None:
-        yield _build_workers(settings, source, call), None
+        yield _build_workers(settings, source, call, record), None
         return
     listener = ReportListener(source.judge, settings.launcher.host)
     try:
-        yield _build_workers(settings, source, call), listener.address()
+        yield _build_workers(settings, source, call, record), listener.address()
     finally:
         listener.close()
 
 
-def _build_workers(settings: SweepSettings, source: Source, call: Call) -> Workers:
+def _build_workers(settings: SweepSettings, source: Source, call: Call, record: SweepRecord) -> Workers:
+    if settings.launcher.mode == "deployment":
+        return _deployment(settings.launcher, source, record)
+    if settings.runtime.kind in CLUSTERS:
+        return _cluster(settings, source)
     from headrace.adapters.workers_process import ProcessWorkers
 
     size = jobs_side_by_side(settings.launcher, source.total)
     return ProcessWorkers(size, call, share_gpus(settings.launcher.gpus_per_job, size))
+
+
+def _deployment(launcher: LauncherNode, source: Source, record: SweepRecord) -> Workers:
+    from headrace.adapters.workers_deployment import DeploymentWorkers
+
+    assert launcher.deployment is not None
+    size = launcher.n_jobs or source.total or WORKERS_AT_MOST
+    return DeploymentWorkers(size, launcher.deployment, record.id, record.prefect.get("flow_run_id"))
+
+
+def _cluster(settings: SweepSettings, source: Source) -> Workers:
+    from headrace.adapters.runtime_prefect.settings import current_api_url
+    from headrace.sweeps.away import run_job_away
+
+    runtime = settings.runtime
+    size = settings.launcher.n_jobs
+    if runtime.address is None:
+        size = runtime.n_workers or jobs_side_by_side(settings.launcher, source.total)
+    call = partial(run_job_away, api_url=current_api_url())
+    if runtime.kind == "dask":
+        from headrace.adapters.workers_dask import DaskWorkers
+
+        return DaskWorkers(size, call, runtime.address)
+    from headrace.adapters.workers_ray import RayWorkers
+
+    return RayWorkers(size, call, runtime.address)
+
+
+def check_place(settings: SweepSettings) -> None:
+    """Raise `ConfigError` where workers on other machines could not reach the Prefect API of this one."""
+    from headrace.adapters.server_prefect import configured_api_url
+
+    address = settings.runtime.address
+    if settings.launcher.mode != "workers" or address is None or is_here(address) or configured_api_url():
+        return
+    raise ConfigError.one(
+        "runtime.address",
+        f"workers at {address} cannot reach this project's own Prefect server, which only this machine can",
+        "set PREFECT_API_URL, here and for the workers",
+    )
+
+
+def is_here(address: str) -> bool:
+    """Tell whether an address names this machine by a name that no other machine has."""
+    host = urlsplit(address if "://" in address else f"//{address}").hostname
+    return address == "auto" or host in ("localhost", "::1") or str(host).startswith("127.")
 
 
 def jobs_side_by_side(launcher: LauncherNode, total: int | None) -> int:

@@ -22,7 +22,7 @@ from headrace.config.sweep import JobConfigs, list_jobs
 from headrace.config.sweep_settings import load_sweep_settings
 from headrace.core.record import RunRecord
 from headrace.core.secrets import redact_overrides
-from headrace.core.sweep import ENDED, SweepRecord, TrialRecord, as_params, split_shared
+from headrace.core.sweep import ENDED, SweepRecord, SweepState, TrialRecord, as_params, split_shared
 from headrace.errors import GateRejected
 from headrace.run import new_run_id
 from headrace.sweep_plan import PlannedJob, SweepPlan, plan_jobs, plan_sweep
@@ -80,7 +80,7 @@ class _Sweep:
             try:
                 if self.settings.is_search or any(trial.state not in ENDED for trial in record.trials):
                     self._run(record, source, prepared)
-                record.state = "failed" if any(t.state == "failed" for t in record.trials) else "succeeded"
+                record.state = _state_of(record)
             except KeyboardInterrupt:
                 record.state = "interrupted"
             except BaseException as error:
@@ -193,7 +193,7 @@ class _Sweep:
         display = tell_sweep.open_display(record, source.total)
 
         def body() -> None:
-            with open_workers(self.settings, source, run_sweep_job) as (workers, reports):
+            with open_workers(self.settings, source, run_sweep_job, record) as (workers, reports):
                 run_jobs(
                     Engine(
                         record=record,
@@ -203,6 +203,7 @@ class _Sweep:
                         display=display,
                         payload=lambda trial: self._payload(record, trial, reports),
                         stop_on_failure=self.settings.launcher.on_failure == "stop",
+                        wait=self.settings.launcher.wait,
                         check=lambda trial: check_logged(trial, record.objective),
                     )
                 )
@@ -234,6 +235,8 @@ class _Sweep:
         tell_sweep.tell_results(record, self.files)
         if record.state == "interrupted":
             return INTERRUPTED
+        if record.state == "running":
+            return 0
         code = FAILED if any(trial.state == "failed" for trial in record.trials) else 0
         ranked = record.ranked()
         if self.settings.publish == "best" and ranked:
@@ -248,6 +251,11 @@ class _Sweep:
         record.published = published.published
         self.files.write(record)
         return {"succeeded": 0, "rejected": GateRejected.exit_code}.get(published.state, FAILED)
+
+
+def _state_of(record: SweepRecord) -> SweepState:
+    states = {trial.state for trial in record.trials}
+    return "running" if "running" in states else "failed" if "failed" in states else "succeeded"
 
 
 def _hydra_words(cfg: DictConfig) -> list[str]:

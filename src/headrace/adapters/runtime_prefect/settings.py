@@ -72,6 +72,14 @@ def keep_settings(api_url: str) -> None:
     _kept.url, _kept.stack = api_url, stack  # what is under another URL stays below it
 
 
+def current_api_url() -> str | None:
+    """Return the API that the flow run of this thread is on."""
+    from prefect import settings
+
+    url: str | None = settings.PREFECT_API_URL.value()
+    return url
+
+
 @contextmanager
 def quiet_logging() -> Iterator[None]:
     """Keep Prefect's log lines off the terminal, where the progress display is.
