@@ -177,6 +177,19 @@ def test_a_package_that_is_a_version_already_keeps_its_number(lake: LakeStore) -
     assert files_below(lake, "models/birds/1/") == {"a": "one"}
 
 
+def test_the_number_of_an_undone_version_is_not_given_again(lake: LakeStore) -> None:
+    """After a revert the registry knows no version 2 any more, but its tag does: the next one is 3."""
+    publish(lake, "r1", start(lake, "r1", {"a": "one"}))
+    undone = publish(lake, "r2", start(lake, "r2", {"a": "two"}))
+    lake.revert(MAIN, MAIN)
+    lake.tag("birds-v7-of-mine", MAIN)  # no version's tag, whatever it looks like
+    published = publish(lake, "r3", start(lake, "r3", {"a": "three"}))
+    assert published["version"] == 3
+    assert lake.resolve("birds-v2") == undone["commit"]
+    assert lake.resolve("birds-v3") == published["commit"]
+    assert [v["version"] for v in read_registry(lake, MAIN, "birds")["versions"]] == [1, 3]
+
+
 def test_aliases_are_independent(lake: LakeStore) -> None:
     """Publishing under another alias moves only that one."""
     publish(lake, "r1", start(lake, "r1", {"a": "one"}))

@@ -7,6 +7,7 @@ atomic, with history, and two that race meet in a merge conflict that the second
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,10 +19,16 @@ from headrace.errors import AlreadyExists, LakeBusy, MergeConflict, NoChanges, O
 
 FORMAT = 1
 _TRIES = 20
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")  # what follows in `birds-v2`; not in `birds-v2-old`
 
 
 def registry_path(model: str) -> str:
     return f"models/{model}/registry.json"
+
+
+def tag_name(model: str, version: int | str) -> str:
+    """Return the name of the tag on the commit that published a version."""
+    return f"{model}-v{version}"
 
 
 def read_registry(lake: LakeStore, ref: str, model: str) -> dict[str, Any]:
@@ -57,7 +64,7 @@ def publish_run(
     for _ in range(_TRIES):
         _catch_up(lake, branch, spec)
         registry = read_registry(lake, MAIN, spec.model)
-        version = _add_version(registry, run_id, spec, package, figures)
+        version = _add_version(lake, registry, run_id, spec, package, figures)
         _stage(lake, branch, run_id, spec, version, package, registry, record_json)
         message = f"publish {spec.model} version {version} from run {run_id}"
         lake.commit(branch, message, {"run": run_id, **metadata}, allow_empty=True)
@@ -68,7 +75,7 @@ def publish_run(
             if _is_ours_to_rewrite(conflict, spec):
                 continue
             raise
-        _tag(lake, f"{spec.model}-v{version}", merged.id)
+        _tag(lake, tag_name(spec.model, version), merged.id)
         return {"commit": merged.id, "model": spec.model, "version": version, "alias": spec.alias}
     raise LakeBusy(f"other runs publish {spec.model} without pause; the same command tries again")
 
@@ -93,6 +100,7 @@ def _is_ours_to_rewrite(conflict: MergeConflict, spec: PublishSpec) -> bool:
 
 
 def _add_version(
+    lake: LakeStore,
     registry: dict[str, Any],
     run_id: str,
     spec: PublishSpec,
@@ -102,7 +110,7 @@ def _add_version(
     found = find_version(registry, package.digest)
     if found is None:
         found = {
-            "version": 1 + max((v["version"] for v in registry["versions"]), default=0),
+            "version": _next_version(lake, registry, spec.model),
             "run": run_id,
             "digest": package.digest,
             "bytes": package.bytes,
@@ -113,6 +121,14 @@ def _add_version(
         registry["versions"].append(found)
     registry["aliases"][spec.alias] = found["version"]
     return int(found["version"])
+
+
+def _next_version(lake: LakeStore, registry: Mapping[str, Any], model: str) -> int:
+    """Return a number that no version has, nor had: a publish that was undone leaves its tag."""
+    start = tag_name(model, "")
+    tagged = [found.name.removeprefix(start) for found in lake.tags(start)]
+    spent = [int(number) for number in tagged if _NUMBER.fullmatch(number)]
+    return 1 + max([*spent, *(v["version"] for v in registry["versions"])], default=0)
 
 
 def _stage(
