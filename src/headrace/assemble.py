@@ -47,7 +47,7 @@ from headrace.execute import artifact_is_there
 from headrace.job import Job
 from headrace.past import look_back, read_run, recent_runs
 from headrace.project import build_lake
-from headrace.publish import find_version, read_registry
+from headrace.publish import find_tag, find_version, read_registry, tag_name
 
 T = TypeVar("T")
 
@@ -231,7 +231,10 @@ def _find_published(job: Job, plan: Plan) -> dict[str, Any] | None:
     assert result is not None
     registry = read_registry(job.lake, MAIN, spec.model)
     found = find_version(registry, name_outputs(stage, result)[spec.package].digest)
-    return None if found is None else {**found, "aliases": registry["aliases"]}
+    # A run that was killed just before it tagged its version is finished by the next one.
+    if found is None or find_tag(job.lake, tag_name(spec.model, found["version"])) is None:
+        return None
+    return {**found, "aliases": registry["aliases"]}
 
 
 def _redactor(loaded: Loaded) -> Redactor:
