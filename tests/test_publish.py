@@ -15,8 +15,8 @@ from headrace.core.digest import digest_listing
 from headrace.core.ports import MAIN, Commit, LakeStore, MergeStrategy, ObjectInfo
 from headrace.core.record import branch_of
 from headrace.core.spec import PublishSpec
-from headrace.errors import MergeConflict, RefNotFound
-from headrace.publish import Outcome, find_version, publish_run, read_registry, registry_path
+from headrace.errors import MergeConflict, ModelNotFound, RefNotFound
+from headrace.publish import Outcome, find_aliased, find_version, publish_run, read_registry, registry_path
 from tests.lakefs_server import connect, server
 
 __all__ = ["server"]
@@ -130,6 +130,17 @@ def test_a_new_model_has_an_empty_registry(lake: LakeStore) -> None:
         "versions": [],
         "aliases": {},
     }
+
+
+def test_a_version_is_found_by_its_alias(lake: LakeStore) -> None:
+    """An alias names a version; one that is not there is an error that names those that are."""
+    publish(lake, "r1", start(lake, "r1", {"a": "one"}))
+    registry = read_registry(lake, MAIN, "birds")
+    assert find_aliased(registry, "production")["run"] == "r1"
+    with pytest.raises(ModelNotFound, match="birds has no alias 'prodcution'; did you mean production"):
+        find_aliased(registry, "prodcution")
+    with pytest.raises(ModelNotFound, match="no version of a model 'fish'"):
+        find_aliased(read_registry(lake, MAIN, "fish"), "production")
 
 
 def test_two_runs_from_one_commit_publish_versions_1_and_2(lake: LakeStore) -> None:

@@ -83,6 +83,10 @@ class RunNotFound(HeadraceError):
     """No run, or no stage of it, of that name is recorded here."""
 
 
+class ModelNotFound(HeadraceError):
+    """The lake has no such model, or the model no such version or alias."""
+
+
 class WrongWord(HeadraceError):
     """A word on the command line that means nothing; the message says what would."""
 

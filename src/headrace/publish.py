@@ -16,7 +16,15 @@ from headrace.core.artifact import Artifact
 from headrace.core.ports import MAIN, LakeStore, ObjectInfo
 from headrace.core.record import branch_of
 from headrace.core.spec import PublishSpec
-from headrace.errors import AlreadyExists, LakeBusy, MergeConflict, NoChanges, ObjectNotFound
+from headrace.errors import (
+    AlreadyExists,
+    LakeBusy,
+    MergeConflict,
+    ModelNotFound,
+    NoChanges,
+    ObjectNotFound,
+    did_you_mean,
+)
 
 FORMAT = 1
 _TRIES = 20
@@ -50,6 +58,16 @@ def find_tag(lake: LakeStore, name: str) -> str | None:
 def find_version(registry: Mapping[str, Any], digest: str) -> dict[str, Any] | None:
     """Return the version whose package has this digest."""
     return next((v for v in registry["versions"] if v["digest"] == digest), None)
+
+
+def find_aliased(registry: Mapping[str, Any], alias: str) -> dict[str, Any]:
+    """Return the version that an alias names. Raises `ModelNotFound`."""
+    model, aliases = registry["model"], registry["aliases"]
+    if not registry["versions"]:
+        raise ModelNotFound(f"the lake has no version of a model {model!r}: publish one first")
+    if alias not in aliases:
+        raise ModelNotFound(f"{model} has no alias {alias!r}; {did_you_mean(alias, aliases)}")
+    return next(entry for entry in registry["versions"] if entry["version"] == aliases[alias])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
