@@ -218,3 +218,14 @@ def _together(functions: list[Callable[[], None]]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_each_lake_remembers_its_own_results(toy: Toy) -> None:
+    """Going to another lake and back runs everything there once, and nothing here again."""
+    other = "lake.root=.headrace/other"
+    toy.run()
+    record, _ = toy.run(other)
+    assert {stage.state for stage in record.stages} == {"ran"}
+    assert toy.prepare().nothing_to_do
+    assert toy.prepare(other).nothing_to_do
+    assert (toy.folder / ".headrace" / "cache" / "stages").is_dir()

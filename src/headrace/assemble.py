@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
-from headrace.adapters.cache_files import FileStageCache
+from headrace.adapters.cache_files import FileStageCache, cache_folder
 from headrace.adapters.code_store import CodeStore
 from headrace.adapters.git_state import read_git_state
 from headrace.adapters.machine_state import read_machine_state
@@ -140,10 +140,10 @@ def prepare(
     memory = memory or Memory.of(cfg)
     remembered, index = memory.files, memory.index
     loaded = load_config(cfg, index)
-    cache_files = FileStageCache(root / "cache" / "stages")
+    lake = memory.keep(f"lake {loaded.lake}", lambda: build_lake(loaded.lake))
+    cache_files = FileStageCache(cache_folder(root, lake.identity))
     runtime = _Runtimes(root, loaded, cache_files)
     runtime.check()
-    lake = memory.keep(f"lake {loaded.lake}", lambda: build_lake(loaded.lake))
     source_commit = _resolve_source(lake, loaded.experiment.source_ref)
     sources = Sources(remembered.remember, lake, _resolve_at(lake, loaded, source_commit))
     records = RunRecords(root / "runs")

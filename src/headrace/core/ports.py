@@ -87,6 +87,10 @@ class LakeReader(Protocol):
     Reading at a branch's name includes what is staged there. Unknown refs raise `RefNotFound`.
     """
 
+    @property
+    def identity(self) -> str:
+        """Name this very lake: the same wherever it is opened on this machine, and no other lake's."""
+
     def resolve(self, ref: str) -> str:
         """Return the full id of the commit that `ref` names."""
 

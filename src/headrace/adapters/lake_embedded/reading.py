@@ -37,6 +37,10 @@ class EmbeddedReader:
         self._table = ObjectTable(self._database)
         self._files = ObjectFiles(self.root)
 
+    @property
+    def identity(self) -> str:
+        return f"embedded:{self.root.absolute()}"
+
     def resolve(self, ref: str) -> str:
         return self._history.view(ref).row.commit.id
 

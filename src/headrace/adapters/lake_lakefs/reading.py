@@ -50,6 +50,10 @@ class LakeFSReader:
     def _connection(self) -> Connection:
         return Connection(self._settings)
 
+    @property
+    def identity(self) -> str:
+        return f"lakefs:{self._connection.settings.endpoint}/{self._connection.repository}"
+
     def resolve(self, ref: str) -> str:
         return self._head(ref).id
 
