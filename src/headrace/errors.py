@@ -168,7 +168,7 @@ class AccessDenied(LakeError):
 
 
 class RepositoryNotFound(LakeError):
-    """The server has no repository of that name."""
+    """Nobody has made this lake yet; on a server, no repository has that name."""
 
 
 class LakeRetryableError(LakeError):

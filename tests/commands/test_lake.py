@@ -60,6 +60,19 @@ def test_the_lake_is_the_one_that_a_run_would_use(ask: Ask, project: Path) -> No
     assert not (project / ".headrace").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["log", "diff main", "show main", "branches", "tag", "tag v1", "tag -d v1", "revert main", "gc",
+     "gc --dry-run", "pin r1", "unpin r1"],
+)  # fmt: skip
+def test_no_lake_is_told_and_none_is_made(words: str, ask: Ask, project: Path) -> None:
+    """Only `init` and `import` make a lake; a question in a wrong folder leaves nothing there."""
+    said = ask("lake", *words.split())
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"error: no lake here ({project / '.headrace' / 'lake'}); a first run")
+    assert list(project.iterdir()) == []
+
+
 def test_a_lake_may_depend_on_the_pipeline(ask: Ask, project: Path) -> None:
     """What lies in the pipeline's file is composed when the lake asks for it."""
     write_conf(project, "pipeline/train.yaml", "# @package _global_\nvars: {place: below}\n")

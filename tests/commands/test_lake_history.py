@@ -106,6 +106,7 @@ def test_show_of_a_commit(ask: Ask, commit: Commit) -> None:
 
 def test_show_of_the_first_commit(ask: Ask) -> None:
     """A commit without parents shows without changes."""
+    ask("lake", "init")
     assert ask("lake", "show", "main", "--json").json["changes"] == []
 
 

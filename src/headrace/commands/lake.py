@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Verb = Callable[["Project", argparse.Namespace], "Answer"]
 
+_MAKE_LAKE = ("import", "init")  # the others are about a lake that is there
 REF_HELP = "a branch, a tag or a commit id, each with any number of ~N and ^N"
 
 
@@ -36,6 +37,8 @@ def add_lake(commands: Subparsers) -> None:
 def run_lake(arguments: argparse.Namespace) -> int:
     """Open the project's lake and answer."""
     project, options = open_by(arguments)
+    if not arguments.makes_lake:
+        project.lake.require()
     module, _, name = arguments.answer.partition(".")
     verb: Verb = getattr(import_module(f"headrace.commands.{module}"), name)
     verb(project, arguments).show(arguments.json, options)
@@ -62,7 +65,7 @@ def _options(arguments: argparse.Namespace) -> str:
 def _add(verbs: Subparsers, name: str, answer: str, summary: str) -> argparse.ArgumentParser:
     """Add a verb that `answer`, a function of this package, answers."""
     parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    parser.set_defaults(run=run_lake, answer=answer)
+    parser.set_defaults(run=run_lake, answer=answer, makes_lake=name in _MAKE_LAKE)
     return parser
 
 

@@ -91,6 +91,12 @@ class LakeReader(Protocol):
     def identity(self) -> str:
         """Name this very lake: the same wherever it is opened on this machine, and no other lake's."""
 
+    def require(self) -> None:
+        """Raise `RepositoryNotFound` where nobody has made the lake yet, and make nothing.
+
+        A lake on a server is not asked for that: every other call says the same of it.
+        """
+
     def resolve(self, ref: str) -> str:
         """Return the full id of the commit that `ref` names."""
 

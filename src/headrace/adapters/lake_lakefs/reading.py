@@ -52,7 +52,10 @@ class LakeFSReader:
 
     @property
     def identity(self) -> str:
-        return f"lakefs:{self._connection.settings.endpoint}/{self._connection.repository}"
+        return f"lakefs:{self._settings.endpoint}/{self._settings.repository}"
+
+    def require(self) -> None:
+        """As the port says: nothing to do here."""
 
     def resolve(self, ref: str) -> str:
         return self._head(ref).id
