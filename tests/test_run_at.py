@@ -19,7 +19,7 @@ from headrace.core.ports import MAIN
 from headrace.core.record import RunRecord
 from headrace.errors import ConfigError, StageFailed
 from headrace.run import run_job
-from headrace.tell import LineDisplay
+from headrace.tell import LineDisplay, tell_nothing_to_do, tell_run
 
 CODE = """
 from pathlib import Path
@@ -125,6 +125,15 @@ def test_without_an_older_state_the_head_is_read(aged: Aged) -> None:
     record = aged.run("publish=false")
     head = aged.commits[2]
     assert record.source == {"dataset": "rows", "ref": MAIN, "commit": head, "base": head}
+
+
+def test_the_state_that_was_read_is_told(aged: Aged, capsys: pytest.CaptureFixture[str]) -> None:
+    """At the end of a run, and where nothing is to do: the commit, and whether the command chose it."""
+    record = aged.run()
+    tell_run(record, Path("run.json"), aged.commits[0])
+    assert f"data      {aged.commits[2][:12]} (main)\n" in capsys.readouterr().out
+    tell_nothing_to_do(aged.prepare("dataset.at=main~1"))
+    assert f"data:      {aged.commits[2][:12]} (dataset.at=main~1)\n" in capsys.readouterr().out
 
 
 def test_steps_are_relative_to_the_source_ref(aged: Aged) -> None:
