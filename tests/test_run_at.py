@@ -17,7 +17,7 @@ from headrace.core.digest import digest_bytes
 from headrace.core.plan import State
 from headrace.core.ports import MAIN
 from headrace.core.record import RunRecord
-from headrace.errors import ConfigError, StageFailed
+from headrace.errors import ConfigError
 from headrace.run import run_job
 from headrace.tell import LineDisplay, tell_nothing_to_do, tell_run
 
@@ -154,5 +154,15 @@ def test_an_unknown_state_ends_before_there_is_a_run(aged: Aged, project: Path) 
 def test_a_state_without_the_file_says_which(aged: Aged) -> None:
     """Before the data was there, the message names path and commit."""
     empty = aged.lake.resolve("main~3")
-    with pytest.raises(StageFailed, match=rf"nothing at data/rows\.csv \(commit {empty[:12]}\)"):
+    wanted = rf"dataset\.source: the lake holds nothing at data/rows\.csv \(commit {empty[:12]}\)"
+    with pytest.raises(ConfigError, match=wanted):
         aged.prepare("dataset.at=~3")
+
+
+def test_a_misspelt_path_is_told_with_what_to_type(aged: Aged) -> None:
+    """It is the config that is wrong, and the key to change is the data set's."""
+    with pytest.raises(ConfigError) as caught:
+        aged.prepare("dataset.source=lake:dta/rows.csv")
+    (problem,) = caught.value.problems
+    assert problem.where == "dataset.source"
+    assert problem.hint == "did you mean dataset.source=lake:data/rows.csv?"

@@ -26,7 +26,7 @@ from headrace.config.load import Loaded, load_config
 from headrace.core.choice import choose
 from headrace.core.code import CodeIndex
 from headrace.core.key import Key, make_key
-from headrace.core.plan import Plan, Planner, StageResult, State, all_external, name_outputs
+from headrace.core.plan import Plan, Planner, StageResult, State, name_outputs
 from headrace.core.ports import MAIN, Codec, LakeStore, Runtime, StageCache, Tracker
 from headrace.core.record import RunRecord
 from headrace.core.redactor import Redactor
@@ -39,7 +39,9 @@ from headrace.errors import (
     InvalidName,
     ObjectDamaged,
     ObjectNotFound,
+    Problem,
     RefNotFound,
+    SourceNotFound,
     StageError,
     StageFailed,
 )
@@ -134,7 +136,7 @@ def prepare(
 ) -> Prepared:
     """Check a config, and plan its run. Writes nothing but what it remembers of files; `dry` not even that.
 
-    Raises `ConfigError`, and `StageFailed` where an external input is missing.
+    Raises `ConfigError`, and `StageFailed` where an external input cannot be read.
     """
     root = _root(cfg)
     memory = memory or Memory.of(cfg)
@@ -244,15 +246,27 @@ def _redactor(loaded: Loaded) -> Redactor:
 
 
 def _describe_external(experiment: Experiment, sources: Sources) -> dict[str, dict[str, Any]]:
-    """Say what each external input is, by URI. Raises `StageFailed` where one is missing."""
+    """Say what each external input is, by URI. Raises `ConfigError` for all that are missing."""
     told: dict[str, dict[str, Any]] = {}
+    problems: list[Problem] = []
     for stage in experiment.stages:
-        for uri in all_external([stage]):
+        for argument, uri in stage.external_inputs().items():
             try:
-                told[uri] = sources.describe(uri)
+                told[uri] = told.get(uri) or sources.describe(uri)
+            except SourceNotFound as error:
+                problems.append(error.as_problem(_written_at(experiment, stage, argument, uri)))
             except StageError as error:
                 raise StageFailed(stage.name, error) from error
+    if problems:
+        raise ConfigError(problems)
     return told
+
+
+def _written_at(experiment: Experiment, stage: StageSpec, argument: str, uri: str) -> str:
+    """Return the key to change for another input: the data set's, where its value is that of one."""
+    dataset = experiment.config.get("dataset") or {}
+    keys = (f"dataset.{key}" for key, value in dataset.items() if value == uri)
+    return next(keys, f"stages.{stage.name}.inputs.{argument}")
 
 
 def _keep_code(code: CodeStore, index: CodeIndex, key: Key) -> None:

@@ -52,6 +52,21 @@ class StageError(HeadraceError):
     """A stage cannot do its work on this data; the message names rows, columns or files."""
 
 
+class SourceNotFound(StageError):
+    """An external input is not there. `found` says what is missing, `hint` what is there instead.
+
+    `{}` in the hint stands for the key that a command would set, such as `dataset.source`.
+    """
+
+    def __init__(self, found: str, hint: str = "") -> None:
+        self.found, self.hint = found, hint
+        super().__init__(f"{found}; {hint.replace('{}=', '')}" if hint else found)
+
+    def as_problem(self, where: str) -> Problem:
+        """Say it as what is wrong with a config, at the key that names the source."""
+        return Problem(where, self.found, self.hint.replace("{}=", f"{where}="))
+
+
 class StageFailed(HeadraceError):
     """A stage of a run failed; `stage` names it and the cause is chained."""
 
