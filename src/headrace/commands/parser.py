@@ -1,4 +1,4 @@
-"""The parser of `headrace`: a word that means nothing is told with what would, as JSON where that is asked."""
+"""The parser of `headrace`: a word that means nothing is told with what would, as JSON where asked for."""
 
 from __future__ import annotations
 
