@@ -52,10 +52,11 @@ def open_by(arguments: argparse.Namespace) -> tuple[Project, str]:
     overrides = [f"lake={arguments.lake}"] if arguments.lake else []
     schema = getattr(arguments, "schema", None)
     overrides += [f"schema={schema}"] if schema else []
-    return open_project([*overrides, *arguments.override]), _options(arguments)
+    return open_project([*overrides, *arguments.override]), options_of(arguments)
 
 
-def _options(arguments: argparse.Namespace) -> str:
+def options_of(arguments: argparse.Namespace) -> str:
+    """Return the options that chose the lake, as a command to type next takes them over."""
     words = ["--lake", arguments.lake] if arguments.lake else []
     for override in redact_overrides(arguments.override):
         words += ["-o", override]

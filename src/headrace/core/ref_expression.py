@@ -1,4 +1,4 @@
-"""Ref expressions such as `main~3` or `v1.2^2`: how they are read, and where they lead nowhere, what is said."""
+"""Ref expressions such as `main~3` or `v1.2^2`: how they are read, and what is said of a wrong one."""
 
 from __future__ import annotations
 
