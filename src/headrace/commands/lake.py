@@ -139,7 +139,7 @@ def _add_gc(verbs: Subparsers) -> None:
 def _add_import(verbs: Subparsers) -> None:
     add = _add(verbs, "import", "lake_import.import_files", "bring files into main, through a branch")
     add.add_argument("source", metavar="SOURCE", help="a folder or a file")
-    add.add_argument("dest", metavar="DEST", help="where it goes in the lake")
+    add.add_argument("dest", metavar="DEST", help="where it goes in the lake; with / at its end a folder")
     add.add_argument("--schema", metavar="NAME", help="check tables against this option of conf/schema/")
     add.add_argument("--message", metavar="TEXT", default="", help="what the commit says")
     add.add_argument("--delete", action="store_true", help="delete below DEST what SOURCE does not have")
