@@ -92,8 +92,8 @@ def test_options_choose_and_change_the_lake(ask: Ask, project: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "hints"),
     [
-        (["--lake", "embeded"], ["there is no lake 'embeded'", "did you mean lake=embedded?"]),
-        (["-o", "lake.rot=x"], ["no such key", "did you mean lake.root=x?"]),
+        (["--lake", "embeded"], ["there is no lake 'embeded'", "did you mean --lake embedded?"]),
+        (["-o", "lake.rot=x"], ["no such key", "did you mean -o lake.root=x?"]),
         (["-o", "+lake.rot=x"], ["has no argument 'rot'", "did you mean lake.root?"]),
         (["-o", "headrace_dir="], ["headrace_dir: has no value"]),
         (["-o", "lake.root=${nothing}"], ["lake.root", "nothing"]),
