@@ -184,3 +184,13 @@ def test_the_log_loads_no_data_library(commit: Commit) -> None:
     )
     assert "change files" in done.stdout
     assert done.stderr.split() == []
+
+
+def test_a_branch_line_does_not_say_its_run_twice(project: Path, lake: LakeStore) -> None:
+    """At 80 columns the message stays whole: the run's id stands in the name already."""
+    run = "20261124-072602-6fe917"
+    lake.create_branch(f"run-{run}", "main")
+    lake.commit(f"run-{run}", f"publish of run {run}", allow_empty=True)
+    (line,) = in_terminal(["branches", "run-"], 80)
+    assert line.endswith("publish of run …")
+    assert len(line) <= 80

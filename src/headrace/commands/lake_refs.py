@@ -131,7 +131,11 @@ def _refs_answer(lake: LakeStore, refs: Sequence[Branch], what: str) -> Answer:
         for ref in refs:
             commit = commits[ref.commit]
             head = f"{ref.name:<{width}}  {short(ref.commit)}  {age(now - commit.time):>6}  "
-            yield screen.fit(head, first_line(commit.message) + origin(commit))
+            said = first_line(commit.message) + origin(commit)
+            run = ref.name.removeprefix(branch_of(""))
+            if screen.width is not None and run != ref.name:
+                said = said.replace(run, "…")  # the name says it already, and a terminal has little room
+            yield screen.fit(head, said)
 
     return Answer([_ref_json(ref, commits[ref.commit]) for ref in refs], lines)
 
