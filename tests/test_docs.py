@@ -50,7 +50,10 @@ def test_the_example_loads_a_published_model(tmp_path: Path) -> None:
     rows = "island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year\n"
     (tmp_path / "rows.csv").write_text(rows + "Torgersen,39.1,18.7,181.0,3750.0,male,2007\n")
     done = run(sys.executable, str(EXAMPLES / "load_model.py"), "penguins", "rows.csv", cwd=tmp_path)
-    assert done.stdout.strip() == "penguins version 1: Adelie", done.stderr
+    assert done.stdout.strip() == "penguins version 1 (production): Adelie", done.stderr
+    done = run(sys.executable, str(EXAMPLES / "load_model.py"), "pinguins", "rows.csv", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip() == "error: the lake has no version of a model 'pinguins': publish one first"
 
 
 def words(page: str) -> set[str]:

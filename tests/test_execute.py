@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,12 @@ def bare():
 
 def breaks():
     raise ValueError("no luck")
+
+
+def refuses(source: Path):
+    from headrace.errors import StageError
+
+    raise StageError(f"{source} is empty")
 """
 
 
@@ -181,6 +188,15 @@ def test_an_external_file_is_given_as_a_path(bench: Workbench, tmp_path: Path) -
     result = run(bench, spec("count_lines", "lines", {"source": f"file:{tmp_path}/notes.txt"}))
     value = load_artifact(bench.lake, bench.codecs, result.outputs["lines"], "dict", bench.scratch)
     assert value == {"count": 2}
+
+
+def test_a_file_of_the_lake_is_told_by_its_path_there(bench: Workbench, lake: EmbeddedLake) -> None:
+    """What a stage says of it names no scratch file, which is gone by then."""
+    lake.put(MAIN, "data/a.csv", b"")
+    commit = lake.commit(MAIN, "a").id
+    reading = replace(bench, sources=Sources(lambda kind, file, compute: compute(), lake, commit))
+    with pytest.raises(StageError, match=r"^data/a\.csv is empty$"):
+        run(reading, spec("refuses", "none", {"source": "lake:data/a.csv"}))
 
 
 def test_a_directory_is_stored_file_by_file(bench: Workbench) -> None:

@@ -15,8 +15,8 @@ from headrace.core.digest import digest_listing
 from headrace.core.ports import MAIN, Commit, LakeStore, MergeStrategy, ObjectInfo
 from headrace.core.record import branch_of
 from headrace.core.spec import PublishSpec
-from headrace.errors import MergeConflict, RefNotFound
-from headrace.publish import find_version, publish_run, read_registry, registry_path
+from headrace.errors import MergeConflict, ModelNotFound, RefNotFound
+from headrace.publish import Outcome, find_aliased, find_version, publish_run, read_registry, registry_path
 from tests.lakefs_server import connect, server
 
 __all__ = ["server"]
@@ -70,9 +70,16 @@ def start(lake: LakeStore, run_id: str, files: Mapping[str, str]) -> Artifact:
     )
 
 
-def publish(lake: LakeStore, run_id: str, package: Artifact, spec: PublishSpec = SPEC) -> dict[str, Any]:
+def publish_or_not(lake: LakeStore, run_id: str, package: Artifact, spec: PublishSpec = SPEC) -> Outcome:
     record = json.dumps({"id": run_id}).encode()
     return publish_run(lake, run_id, spec, package, {"accuracy": 0.5}, record, {"experiment": "birds"})
+
+
+def publish(lake: LakeStore, run_id: str, package: Artifact, spec: PublishSpec = SPEC) -> dict[str, Any]:
+    outcome = publish_or_not(lake, run_id, package, spec)
+    assert outcome.new is not None
+    assert outcome.already is None
+    return outcome.new
 
 
 def files_below(lake: LakeStore, prefix: str, ref: str = MAIN) -> dict[str, str]:
@@ -125,6 +132,17 @@ def test_a_new_model_has_an_empty_registry(lake: LakeStore) -> None:
     }
 
 
+def test_a_version_is_found_by_its_alias(lake: LakeStore) -> None:
+    """An alias names a version; one that is not there is an error that names those that are."""
+    publish(lake, "r1", start(lake, "r1", {"a": "one"}))
+    registry = read_registry(lake, MAIN, "birds")
+    assert find_aliased(registry, "production")["run"] == "r1"
+    with pytest.raises(ModelNotFound, match="birds has no alias 'prodcution'; did you mean production"):
+        find_aliased(registry, "prodcution")
+    with pytest.raises(ModelNotFound, match="no version of a model 'fish'"):
+        find_aliased(read_registry(lake, MAIN, "fish"), "production")
+
+
 def test_two_runs_from_one_commit_publish_versions_1_and_2(lake: LakeStore) -> None:
     """The second one began before the first was published, and keeps its files beside the first's."""
     one, two = start(lake, "r1", {"a": "one"}), start(lake, "r2", {"a": "two"})
@@ -163,18 +181,50 @@ def test_another_model_published_meanwhile_is_kept(lake: LakeStore) -> None:
     assert files_below(lake, "models/birds/1/") == {"a": "bird"}
 
 
-def test_a_package_that_is_a_version_already_keeps_its_number(lake: LakeStore) -> None:
-    """The alias comes back to it, its tag stays where it was, and no number is spent."""
-    one = start(lake, "r1", {"a": "one"})
-    first = publish(lake, "r1", one)
+def test_a_package_that_is_a_version_already_changes_nothing(lake: LakeStore) -> None:
+    """Neither `main` nor its alias moves back to it, and no number is spent."""
+    first = publish(lake, "r1", start(lake, "r1", {"a": "one"}))
     publish(lake, "r2", start(lake, "r2", {"a": "two"}))
-    again = publish(lake, "r3", start(lake, "r3", {"a": "one"}))
-    assert again["version"] == 1
-    registry = read_registry(lake, MAIN, "birds")
-    assert [v["version"] for v in registry["versions"]] == [1, 2]
-    assert registry["aliases"] == {"production": 1}
+    head = lake.resolve(MAIN)
+    outcome = publish_or_not(lake, "r3", start(lake, "r3", {"a": "one"}))
+    assert outcome.new is None
+    assert outcome.already == {**first, "alias_version": 2}
+    assert lake.resolve(MAIN) == head
     assert lake.resolve("birds-v1") == first["commit"]
-    assert files_below(lake, "models/birds/1/") == {"a": "one"}
+
+
+def test_a_package_that_becomes_a_version_meanwhile_is_published_once(lake: LakeStore) -> None:
+    """Two runs that made the same package and publish at once make one version."""
+    mine, theirs = start(lake, "r2", {"a": "one"}), start(lake, "r1", {"a": "one"})
+    moving = MovingLake(lake, lambda: publish(lake, "r1", theirs))
+    outcome = publish_or_not(moving, "r2", mine)
+    assert moving.meanwhile == []
+    assert outcome.already is not None
+    assert outcome.already["version"] == 1
+    assert [v["run"] for v in read_registry(lake, MAIN, "birds")["versions"]] == ["r1"]
+
+
+def test_a_version_without_its_tag_gets_it(lake: LakeStore) -> None:
+    """A run that was killed between merge and tag is finished by the next one, on its own commit."""
+    first = publish(lake, "r1", start(lake, "r1", {"a": "one"}))
+    publish(lake, "r2", start(lake, "r2", {"a": "two"}))
+    lake.delete_tag("birds-v1")
+    outcome = publish_or_not(lake, "r3", start(lake, "r3", {"a": "one"}))
+    assert outcome.already is not None
+    assert outcome.already["commit"] == first["commit"] == lake.resolve("birds-v1")
+
+
+def test_the_number_of_an_undone_version_is_not_given_again(lake: LakeStore) -> None:
+    """After a revert the registry knows no version 2 any more, but its tag does: the next one is 3."""
+    publish(lake, "r1", start(lake, "r1", {"a": "one"}))
+    undone = publish(lake, "r2", start(lake, "r2", {"a": "two"}))
+    lake.revert(MAIN, MAIN)
+    lake.tag("birds-v7-of-mine", MAIN)  # no version's tag, whatever it looks like
+    published = publish(lake, "r3", start(lake, "r3", {"a": "three"}))
+    assert published["version"] == 3
+    assert lake.resolve("birds-v2") == undone["commit"]
+    assert lake.resolve("birds-v3") == published["commit"]
+    assert [v["version"] for v in read_registry(lake, MAIN, "birds")["versions"]] == [1, 3]
 
 
 def test_aliases_are_independent(lake: LakeStore) -> None:

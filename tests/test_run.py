@@ -14,7 +14,7 @@ from headrace.assemble import Prepared
 from headrace.core.plan import State
 from headrace.core.ports import MAIN
 from headrace.core.record import StageRecord
-from headrace.errors import StageFailed
+from headrace.errors import ConfigError
 from headrace.publish import read_registry
 from headrace.run import run_job
 from headrace.tell import LineDisplay, tell_unfollowed
@@ -110,9 +110,9 @@ def test_a_stage_is_tried_again(toy: Toy) -> None:
 
 
 def test_a_missing_file_fails_before_there_is_a_run(toy: Toy) -> None:
-    """A missing source names stage and file, and leaves neither run nor branch."""
+    """A missing source names file and key, as a wrong config does, and leaves neither run nor branch."""
     (toy.folder / "data.txt").unlink()
-    with pytest.raises(StageFailed, match=r"stage load failed: there is no file data\.txt"):
+    with pytest.raises(ConfigError, match=r"stages\.load\.inputs\.source: there is no file data\.txt"):
         toy.prepare()
     assert not (toy.folder / ".headrace" / "runs").exists()
 
@@ -218,3 +218,14 @@ def _together(functions: list[Callable[[], None]]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_each_lake_remembers_its_own_results(toy: Toy) -> None:
+    """Going to another lake and back runs everything there once, and nothing here again."""
+    other = "lake.root=.headrace/other"
+    toy.run()
+    record, _ = toy.run(other)
+    assert {stage.state for stage in record.stages} == {"ran"}
+    assert toy.prepare().nothing_to_do
+    assert toy.prepare(other).nothing_to_do
+    assert (toy.folder / ".headrace" / "cache" / "stages").is_dir()

@@ -17,9 +17,9 @@ from headrace.core.digest import digest_bytes
 from headrace.core.plan import State
 from headrace.core.ports import MAIN
 from headrace.core.record import RunRecord
-from headrace.errors import ConfigError, StageFailed
+from headrace.errors import ConfigError
 from headrace.run import run_job
-from headrace.tell import LineDisplay
+from headrace.tell import LineDisplay, tell_nothing_to_do, tell_run
 
 CODE = """
 from pathlib import Path
@@ -127,6 +127,15 @@ def test_without_an_older_state_the_head_is_read(aged: Aged) -> None:
     assert record.source == {"dataset": "rows", "ref": MAIN, "commit": head, "base": head}
 
 
+def test_the_state_that_was_read_is_told(aged: Aged, capsys: pytest.CaptureFixture[str]) -> None:
+    """At the end of a run, and where nothing is to do: the commit, and whether the command chose it."""
+    record = aged.run()
+    tell_run(record, Path("run.json"), aged.commits[0])
+    assert f"data      {aged.commits[2][:12]} (main)\n" in capsys.readouterr().out
+    tell_nothing_to_do(aged.prepare("dataset.at=main~1"))
+    assert f"data:      {aged.commits[2][:12]} (dataset.at=main~1)\n" in capsys.readouterr().out
+
+
 def test_steps_are_relative_to_the_source_ref(aged: Aged) -> None:
     """`~1` from another source ref is one step back from there."""
     aged.lake.tag("second", aged.commits[1])
@@ -145,5 +154,15 @@ def test_an_unknown_state_ends_before_there_is_a_run(aged: Aged, project: Path) 
 def test_a_state_without_the_file_says_which(aged: Aged) -> None:
     """Before the data was there, the message names path and commit."""
     empty = aged.lake.resolve("main~3")
-    with pytest.raises(StageFailed, match=rf"nothing at data/rows\.csv \(commit {empty[:12]}\)"):
+    wanted = rf"dataset\.source: the lake holds nothing at data/rows\.csv \(commit {empty[:12]}\)"
+    with pytest.raises(ConfigError, match=wanted):
         aged.prepare("dataset.at=~3")
+
+
+def test_a_misspelt_path_is_told_with_what_to_type(aged: Aged) -> None:
+    """It is the config that is wrong, and the key to change is the data set's."""
+    with pytest.raises(ConfigError) as caught:
+        aged.prepare("dataset.source=lake:dta/rows.csv")
+    (problem,) = caught.value.problems
+    assert problem.where == "dataset.source"
+    assert problem.hint == "did you mean dataset.source=lake:data/rows.csv?"

@@ -16,7 +16,7 @@ from headrace.core.ports import MAIN
 from headrace.core.record import RunRecord
 from headrace.publish import read_registry
 from headrace.run import run_job
-from headrace.tell import LineDisplay
+from headrace.tell import LineDisplay, tell_nothing_to_do, tell_run
 from tests.toy import CODE, Threads, Toy, run_on, states, toy
 
 __all__ = ["toy"]
@@ -136,6 +136,40 @@ def test_the_registry_is_asked_once(toy: Toy) -> None:
     lake.commit(MAIN, "gone")
     assert prepared.published() == version
     assert toy.prepare().published() is None
+
+
+def test_the_same_result_again_does_not_move_the_alias(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    """Made anew or found in the cache, an old version stays one: nothing is published, and both say so."""
+    toy.run()
+    toy.run("stages.double.params.factor=3")
+    head = toy.prepare().job.lake.resolve(MAIN)
+    record, calls = toy.run("cache=false")
+    assert "pack" in calls
+    assert (record.state, record.published) == ("succeeded", None)
+    assert record.already is not None
+    assert (record.already["version"], record.already["alias_version"]) == (1, 2)
+    lake = toy.prepare().job.lake
+    assert lake.resolve(MAIN) == head
+    assert lake.stat(record.branch, f"runs/{record.id}/run.json")
+    tell_run(record, toy.folder / "run.json", head)
+    assert "published toy version 1 already (production is version 2)" in capsys.readouterr().out
+    tell_nothing_to_do(toy.prepare())
+    told = capsys.readouterr().out
+    assert "published: toy version 1 by run" in told
+    assert "production is version 2" in told
+
+
+def test_a_publish_that_was_cut_short_is_finished(toy: Toy) -> None:
+    """A version without its tag is something to do, and the same command tags it and runs no stage."""
+    first, _ = toy.run()
+    assert first.published is not None
+    lake = toy.prepare().job.lake
+    lake.delete_tag("toy-v1")
+    assert not toy.prepare().nothing_to_do
+    record, calls = toy.run()
+    assert (calls, record.published) == ([], None)
+    assert lake.resolve("toy-v1") == first.published["commit"]
+    assert toy.prepare().nothing_to_do
 
 
 def test_two_runs_at_once_both_publish(toy: Toy) -> None:

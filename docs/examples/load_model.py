@@ -1,4 +1,7 @@
-"""Load the model behind an alias and predict with raw rows: python load_model.py penguins rows.csv."""
+"""Load the model behind an alias and predict with raw rows: python load_model.py penguins rows.csv.
+
+Words after the file choose a lake other than the project's: lake=lakefs lake.repository=demo.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,22 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.assemble import codecs
 from headrace.core.artifact import Artifact
+from headrace.entry import run
 from headrace.execute import load_artifact
-from headrace.publish import read_registry
+from headrace.project import open_lake
+from headrace.publish import find_aliased, read_registry
 
-name, rows = sys.argv[1:]
-lake = EmbeddedLake(Path(".headrace/lake"))
-registry = read_registry(lake, "main", name)
-version = registry["aliases"]["production"]
-found = next(entry for entry in registry["versions"] if entry["version"] == version)
-with TemporaryDirectory() as folder:
-    model = load_artifact(lake, codecs(), Artifact.from_json(found), "", Path(folder))
-print(f"{name} version {version}:", *model.predict(pd.read_csv(rows)))
+ALIAS = "production"
+
+
+def predict(name: str, rows: str, *overrides: str) -> None:
+    lake = open_lake(overrides)
+    version = find_aliased(read_registry(lake, "main", name), ALIAS)
+    with TemporaryDirectory() as folder:
+        model = load_artifact(lake, codecs(), Artifact.from_json(version), "", Path(folder))
+    print(f"{name} version {version['version']} ({ALIAS}):", *model.predict(pd.read_csv(rows)))
+
+
+run(lambda: predict(*sys.argv[1:]))

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig
 
-from headrace.adapters.cache_files import FileStageCache
+from headrace.adapters.cache_files import FileStageCache, cache_folder
 from headrace.adapters.code_store import CodeStore
 from headrace.adapters.git_state import read_git_state
 from headrace.adapters.machine_state import read_machine_state
@@ -28,7 +28,7 @@ from headrace.config.schema import CLUSTERS
 from headrace.core.choice import choose
 from headrace.core.code import CodeIndex
 from headrace.core.key import Key, make_key
-from headrace.core.plan import Plan, Planner, StageResult, State, all_external, name_outputs
+from headrace.core.plan import Plan, Planner, StageResult, State, name_outputs
 from headrace.core.ports import MAIN, Codec, Judge, LakeStore, Runtime, StageCache, Tracker
 from headrace.core.record import RunRecord
 from headrace.core.redactor import Redactor
@@ -42,7 +42,9 @@ from headrace.errors import (
     InvalidName,
     ObjectDamaged,
     ObjectNotFound,
+    Problem,
     RefNotFound,
+    SourceNotFound,
     StageError,
     StageFailed,
 )
@@ -50,7 +52,7 @@ from headrace.execute import artifact_is_there
 from headrace.job import Job
 from headrace.past import look_back, read_run, recent_runs
 from headrace.project import build_lake
-from headrace.publish import find_version, read_registry
+from headrace.publish import find_tag, find_version, read_registry, tag_name
 
 T = TypeVar("T")
 
@@ -142,16 +144,16 @@ def prepare(
     `sweep` says which job of a sweep the run is, and `judge` is asked about the interim scores that its
     stages report.
 
-    Raises `ConfigError`, and `StageFailed` where an external input is missing.
+    Raises `ConfigError`, and `StageFailed` where an external input cannot be read.
     """
     root = _root(cfg)
     memory = memory or Memory.of(cfg)
     remembered, index = memory.files, memory.index
     loaded = load_config(cfg, index)
-    cache_files = FileStageCache(root / "cache" / "stages")
+    lake = memory.keep(f"lake {loaded.lake}", lambda: build_lake(loaded.lake))
+    cache_files = FileStageCache(cache_folder(root, lake.identity))
     runtime = _Runtimes(root, loaded, cache_files, sweep)
     runtime.check()
-    lake = memory.keep(f"lake {loaded.lake}", lambda: build_lake(loaded.lake))
     source_commit = _resolve_source(lake, loaded.experiment.source_ref)
     sources = Sources(remembered.remember, lake, _resolve_at(lake, loaded, source_commit))
     records = RunRecords(root / "runs")
@@ -241,7 +243,10 @@ def _find_published(job: Job, plan: Plan) -> dict[str, Any] | None:
     assert result is not None
     registry = read_registry(job.lake, MAIN, spec.model)
     found = find_version(registry, name_outputs(stage, result)[spec.package].digest)
-    return None if found is None else {**found, "aliases": registry["aliases"]}
+    # A run that was killed just before it tagged its version is finished by the next one.
+    if found is None or find_tag(job.lake, tag_name(spec.model, found["version"])) is None:
+        return None
+    return {**found, "aliases": registry["aliases"]}
 
 
 def _redactor(loaded: Loaded) -> Redactor:
@@ -251,15 +256,27 @@ def _redactor(loaded: Loaded) -> Redactor:
 
 
 def _describe_external(experiment: Experiment, sources: Sources) -> dict[str, dict[str, Any]]:
-    """Say what each external input is, by URI. Raises `StageFailed` where one is missing."""
+    """Say what each external input is, by URI. Raises `ConfigError` for all that are missing."""
     told: dict[str, dict[str, Any]] = {}
+    problems: list[Problem] = []
     for stage in experiment.stages:
-        for uri in all_external([stage]):
+        for argument, uri in stage.external_inputs().items():
             try:
-                told[uri] = sources.describe(uri)
+                told[uri] = told.get(uri) or sources.describe(uri)
+            except SourceNotFound as error:
+                problems.append(error.as_problem(_written_at(experiment, stage, argument, uri)))
             except StageError as error:
                 raise StageFailed(stage.name, error) from error
+    if problems:
+        raise ConfigError(problems)
     return told
+
+
+def _written_at(experiment: Experiment, stage: StageSpec, argument: str, uri: str) -> str:
+    """Return the key to change for another input: the data set's, where its value is that of one."""
+    dataset = experiment.config.get("dataset") or {}
+    keys = (f"dataset.{key}" for key, value in dataset.items() if value == uri)
+    return next(keys, f"stages.{stage.name}.inputs.{argument}")
 
 
 def _keep_code(code: CodeStore, index: CodeIndex, key: Key) -> None:

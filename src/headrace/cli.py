@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from headrace.commands.check import add_check
 from headrace.commands.diff import add_diff
 from headrace.commands.lake import add_lake
 from headrace.commands.lineage import add_lineage
+from headrace.commands.parser import JSON, Parser, tell
 from headrace.commands.runs import add_runs
 from headrace.commands.server import add_server
 from headrace.commands.show import add_show
@@ -23,7 +23,7 @@ NOBODY_READS = 141  # what a shell sees of a program that SIGPIPE ends
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Answer one question and leave the process."""
-    parser = argparse.ArgumentParser(prog="headrace", description=__doc__)
+    parser = Parser(prog="headrace", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     add_runs(commands)
     add_show(commands)
@@ -34,14 +34,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_lineage(commands)
     add_lake(commands)
     add_server(commands)
-    arguments = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
     try:
+        arguments = parser.parse_all(words)
         code = arguments.run(arguments)
         sys.stdout.flush()
     except HeadraceError as error:
-        from headrace.entry import tell_error  # brings Hydra, for which --help need not wait
-
-        code = tell_error(error)
+        code = tell(error, as_json=JSON in words)
     except KeyboardInterrupt:
         code = RunInterrupted.exit_code
     except BrokenPipeError:

@@ -56,6 +56,7 @@ def run(action: Callable[[], int | None], command: str = "") -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = action() or 0
+        sys.stdout.flush()
     except HeadraceError as error:
         code = tell_error(error)
         if code == FAILED and command:

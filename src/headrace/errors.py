@@ -52,6 +52,21 @@ class StageError(HeadraceError):
     """A stage cannot do its work on this data; the message names rows, columns or files."""
 
 
+class SourceNotFound(StageError):
+    """An external input is not there. `found` says what is missing, `hint` what is there instead.
+
+    `{}` in the hint stands for the key that a command would set, such as `dataset.source`.
+    """
+
+    def __init__(self, found: str, hint: str = "") -> None:
+        self.found, self.hint = found, hint
+        super().__init__(f"{found}; {hint.replace('{}=', '')}" if hint else found)
+
+    def as_problem(self, where: str) -> Problem:
+        """Say it as what is wrong with a config, at the key that names the source."""
+        return Problem(where, self.found, self.hint.replace("{}=", f"{where}="))
+
+
 class StageFailed(HeadraceError):
     """A stage of a run failed; `stage` names it and the cause is chained."""
 
@@ -94,6 +109,10 @@ class RunNotFound(HeadraceError):
 
 class SweepNotFound(HeadraceError):
     """No sweep of that name, or no job with a result in it, is recorded here."""
+
+
+class ModelNotFound(HeadraceError):
+    """The lake has no such model, or the model no such version or alias."""
 
 
 class WrongWord(HeadraceError):
@@ -177,7 +196,7 @@ class AccessDenied(LakeError):
 
 
 class RepositoryNotFound(LakeError):
-    """The server has no repository of that name."""
+    """Nobody has made this lake yet; on a server, no repository has that name."""
 
 
 class LakeRetryableError(LakeError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,8 @@ def execute_stage(
         arguments.update(_build_params(spec))
         if CONTEXT in signature.names():
             arguments[CONTEXT] = context
-        returned = _import_call(spec.call)(**arguments)
+        with _naming_sources(work / "sources"):
+            returned = _import_call(spec.call)(**arguments)
         encoded = _encode_outputs(bench.codecs, spec, returned, work)
         del arguments, returned
         outputs = _commit_outputs(bench, spec, key, encoded)
@@ -134,6 +137,18 @@ def _load_inputs(
         wanted = signature.type_of(argument)
         arguments[argument] = load_artifact(bench.lake, bench.codecs, artifact, wanted, work)
     return arguments
+
+
+@contextmanager
+def _naming_sources(folder: Path) -> Iterator[None]:
+    """Name files of the lake in a stage's error as the lake does: the folder of links is gone by then."""
+    try:
+        yield
+    except StageError as error:
+        told = re.sub(rf"{re.escape(str(folder))}/\w+/", "", str(error))
+        if told == str(error):
+            raise
+        raise StageError(told) from error
 
 
 def _build_params(spec: StageSpec) -> dict[str, Any]:

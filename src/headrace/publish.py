@@ -7,21 +7,38 @@ atomic, with history, and two that race meet in a merge conflict that the second
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from headrace.core.artifact import Artifact
 from headrace.core.ports import MAIN, LakeStore, ObjectInfo
 from headrace.core.record import branch_of
 from headrace.core.spec import PublishSpec
-from headrace.errors import AlreadyExists, LakeBusy, MergeConflict, NoChanges, ObjectNotFound
+from headrace.errors import (
+    AlreadyExists,
+    LakeBusy,
+    MergeConflict,
+    ModelNotFound,
+    NoChanges,
+    ObjectNotFound,
+    did_you_mean,
+)
 
 FORMAT = 1
 _TRIES = 20
+_LOOK_BACK = 1000  # commits of `main` among which the one that published a version is looked for
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")  # what follows in `birds-v2`; not in `birds-v2-old`
 
 
 def registry_path(model: str) -> str:
     return f"models/{model}/registry.json"
+
+
+def tag_name(model: str, version: int | str) -> str:
+    """Return the name of the tag on the commit that published a version."""
+    return f"{model}-v{version}"
 
 
 def read_registry(lake: LakeStore, ref: str, model: str) -> dict[str, Any]:
@@ -33,9 +50,32 @@ def read_registry(lake: LakeStore, ref: str, model: str) -> dict[str, Any]:
         return {"format": FORMAT, "model": model, "versions": [], "aliases": {}}
 
 
+def find_tag(lake: LakeStore, name: str) -> str | None:
+    """Return the commit that a tag of exactly this name is on."""
+    return next((found.commit for found in lake.tags(name) if found.name == name), None)
+
+
 def find_version(registry: Mapping[str, Any], digest: str) -> dict[str, Any] | None:
     """Return the version whose package has this digest."""
     return next((v for v in registry["versions"] if v["digest"] == digest), None)
+
+
+def find_aliased(registry: Mapping[str, Any], alias: str) -> dict[str, Any]:
+    """Return the version that an alias names. Raises `ModelNotFound`."""
+    model, aliases = registry["model"], registry["aliases"]
+    if not registry["versions"]:
+        raise ModelNotFound(f"the lake has no version of a model {model!r}: publish one first")
+    if alias not in aliases:
+        raise ModelNotFound(f"{model} has no alias {alias!r}; {did_you_mean(alias, aliases)}")
+    return next(entry for entry in registry["versions"] if entry["version"] == aliases[alias])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What publishing came to: a version that is new, or one that was there; never both."""
+
+    new: dict[str, Any] | None = None  # commit, model, version, alias
+    already: dict[str, Any] | None = None  # the same, and `alias_version`: what the alias names
 
 
 def publish_run(
@@ -46,18 +86,23 @@ def publish_run(
     figures: Mapping[str, float],
     record_json: bytes,
     metadata: Mapping[str, str],
-) -> dict[str, Any]:
-    """Merge the run's branch into `main` with the package as a version behind the alias.
+) -> Outcome:
+    """Merge the run's branch into `main` with the package as a new version behind the alias.
 
-    A package that is a version already keeps its number. Returns `commit`, `model`, `version`,
-    `alias`. Raises `MergeConflict` where `main` changed something that the run changed too; the
-    branch is left as it is.
+    Where the package is a version already, `main` and the alias stay as they are: somebody may have
+    moved the alias since, and the same result is no reason to move it back. Raises `MergeConflict`
+    where `main` changed something that the run changed too; the branch is left as it is.
     """
     branch = branch_of(run_id)
+    registry = read_registry(lake, MAIN, spec.model)
     for _ in range(_TRIES):
-        _catch_up(lake, branch, spec)
-        registry = read_registry(lake, MAIN, spec.model)
-        version = _add_version(registry, run_id, spec, package, figures)
+        if find_version(registry, package.digest) is None:
+            _catch_up(lake, branch, spec)
+            registry = read_registry(lake, MAIN, spec.model)
+        if found := find_version(registry, package.digest):
+            return Outcome(already=_recognise(lake, spec, registry, found))
+        version = _next_version(lake, registry, spec.model)
+        _add_version(registry, version, run_id, spec, package, figures)
         _stage(lake, branch, run_id, spec, version, package, registry, record_json)
         message = f"publish {spec.model} version {version} from run {run_id}"
         lake.commit(branch, message, {"run": run_id, **metadata}, allow_empty=True)
@@ -65,12 +110,32 @@ def publish_run(
             merged = lake.merge(branch, MAIN, message, {"run": run_id, "model": spec.model, **metadata})
         except MergeConflict as conflict:
             # Another run published this model meanwhile: number the version anew on the new head.
-            if _is_ours_to_rewrite(conflict, spec):
-                continue
-            raise
-        _tag(lake, f"{spec.model}-v{version}", merged.id)
-        return {"commit": merged.id, "model": spec.model, "version": version, "alias": spec.alias}
+            if not _is_ours_to_rewrite(conflict, spec):
+                raise
+            registry = read_registry(lake, MAIN, spec.model)
+            continue
+        _tag(lake, tag_name(spec.model, version), merged.id)
+        return Outcome(new=_told(spec, merged.id, version))
     raise LakeBusy(f"other runs publish {spec.model} without pause; the same command tries again")
+
+
+def _told(spec: PublishSpec, commit: str, version: int) -> dict[str, Any]:
+    return {"commit": commit, "model": spec.model, "version": version, "alias": spec.alias}
+
+
+def _recognise(
+    lake: LakeStore, spec: PublishSpec, registry: Mapping[str, Any], found: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Tell of a version that is there; where its run was killed before it was tagged, tag it."""
+    name = tag_name(spec.model, found["version"])
+    commit = find_tag(lake, name)
+    if commit is None:
+        marks = {"run": found["run"], "model": spec.model}.items()
+        history = lake.log(MAIN, _LOOK_BACK, first_parent=True)
+        commit = next((c.id for c in history if marks <= c.metadata.items()), history[0].id)
+        _tag(lake, name, commit)
+    told = _told(spec, commit, int(found["version"]))
+    return {**told, "alias_version": registry["aliases"].get(spec.alias)}
 
 
 def _catch_up(lake: LakeStore, branch: str, spec: PublishSpec) -> None:
@@ -94,25 +159,31 @@ def _is_ours_to_rewrite(conflict: MergeConflict, spec: PublishSpec) -> bool:
 
 def _add_version(
     registry: dict[str, Any],
+    version: int,
     run_id: str,
     spec: PublishSpec,
     package: Artifact,
     figures: Mapping[str, float],
-) -> int:
-    found = find_version(registry, package.digest)
-    if found is None:
-        found = {
-            "version": 1 + max((v["version"] for v in registry["versions"]), default=0),
-            "run": run_id,
-            "digest": package.digest,
-            "bytes": package.bytes,
-            "codec": package.codec,
-            "uri": package.uri,
-            "metrics": dict(figures),
-        }
-        registry["versions"].append(found)
-    registry["aliases"][spec.alias] = found["version"]
-    return int(found["version"])
+) -> None:
+    entry = {
+        "version": version,
+        "run": run_id,
+        "digest": package.digest,
+        "bytes": package.bytes,
+        "codec": package.codec,
+        "uri": package.uri,
+        "metrics": dict(figures),
+    }
+    registry["versions"].append(entry)
+    registry["aliases"][spec.alias] = version
+
+
+def _next_version(lake: LakeStore, registry: Mapping[str, Any], model: str) -> int:
+    """Return a number that no version has, nor had: a publish that was undone leaves its tag."""
+    start = tag_name(model, "")
+    tagged = [found.name.removeprefix(start) for found in lake.tags(start)]
+    spent = [int(number) for number in tagged if _NUMBER.fullmatch(number)]
+    return 1 + max([*spent, *(v["version"] for v in registry["versions"])], default=0)
 
 
 def _stage(

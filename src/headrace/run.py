@@ -159,7 +159,7 @@ class _Run:
         self.record.seconds = self._seconds()
         key = self._key_of(spec.package)
         try:
-            self.record.published = publish_run(
+            outcome = publish_run(
                 self.job.lake,
                 self.record.id,
                 spec,
@@ -171,6 +171,7 @@ class _Run:
         except (ObjectDamaged, ObjectNotFound):
             self.job.cache.forget(key)  # the same command then makes the package anew
             raise
+        self.record.published, self.record.already = outcome.new, outcome.already
 
     def _key_of(self, artifact: str) -> str:
         key = next(stage.key for stage in self.record.stages if artifact in stage.outputs)

@@ -162,9 +162,25 @@ def tell_nothing_to_do(prepared: Prepared) -> None:
         print(f"published: {spec.model} version {version['version']} by run {version['run']}")
         current = version["aliases"].get(spec.alias)
         if current != version["version"]:
-            print(f"           {spec.alias} is version {current}")
+            print(f"           {alias_line(spec.alias, current)}")
     record_file = prepared.job.records.file(final_runs(prepared.job.graph, prepared.plan)[-1])
+    job = prepared.job
+    if any(uri.startswith("lake:") for uri in job.sources_told):
+        print(
+            f"data:      {_data_read(job.sources.commit, job.experiment.source_ref, job.experiment.config)}"
+        )
     print(f"record:    {near(record_file)}")
+
+
+def _data_read(commit: str, ref: str, config: Mapping[str, Any]) -> str:
+    """Say the state of the lake that `lake:` sources were read at, and what chose it."""
+    at = (config.get("dataset") or {}).get("at")
+    return f"{commit[:12]} ({ref if at is None else f'dataset.at={at}'})"
+
+
+def alias_line(alias: str, version: int | None) -> str:
+    """Say which version an alias names; None where it names none yet."""
+    return f"{alias} is version {version}" if version is not None else f"{alias} names no version yet"
 
 
 def tell_rejected(prepared: Prepared) -> None:
@@ -199,10 +215,17 @@ def tell_run(record: RunRecord, record_file: Path, head: str, server_hint: str =
     if record.published:
         p = record.published
         print(f"published {p['model']} version {p['version']}, alias {p['alias']}", file=out)
+    elif record.already:
+        p = record.already
+        current = alias_line(p["alias"], p["alias_version"])
+        print(f"published {p['model']} version {p['version']} already ({current})", file=out)
     elif record.state == "succeeded" and (why := _why_unpublished(record)):
         print(f"published nothing ({why})", file=out)
     print(f"run       {record.id}  ({record.state}, {record.seconds:.1f} s)", file=out)
     moved = f", main at {record.published['commit'][:12]}" if record.published else ""
+    if any(source["uri"].startswith("lake:") for stage in record.stages for source in stage.sources.values()):
+        said = _data_read(record.source["commit"], record.source["ref"], record.config)
+        print(f"data      {said}", file=out)
     print(f"lake      branch {record.branch} at {head[:12]}{moved}", file=out)
     print(f"record    {near(record_file)}", file=out)
     if record.wandb:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.adapters.cache_files import FileStageCache
+from headrace.adapters.cache_files import FileStageCache, cache_folder
 
 KEY = "ab" * 32
 RECORD = {"outputs": {"features": {"digest": "sha256:00", "bytes": 12}}, "seconds": 0.25, "who": "Zoë"}
@@ -18,6 +18,15 @@ RECORD = {"outputs": {"features": {"digest": "sha256:00", "bytes": 12}}, "second
 @pytest.fixture
 def cache(tmp_path: Path) -> FileStageCache:
     return FileStageCache(tmp_path / "results")
+
+
+def test_each_lake_has_a_folder(tmp_path: Path) -> None:
+    """The lake inside the project's own folder has the plain name, each other one a name of its own."""
+    here, there = f"embedded:{tmp_path}/lake", f"embedded:{tmp_path}/lake2"
+    folders = [cache_folder(tmp_path, lake) for lake in (here, there, "lakefs:https://h/api/v1/demo")]
+    assert folders[0] == tmp_path / "cache" / "stages"
+    assert len(set(folders)) == 3
+    assert cache_folder(tmp_path, there) == folders[1]
 
 
 def test_what_is_put_is_got(cache: FileStageCache) -> None:

@@ -14,7 +14,7 @@ from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.adapters.source_files import Sources
 from headrace.core.digest import digest_bytes
 from headrace.core.ports import MAIN, CommonPrefix, ObjectInfo
-from headrace.errors import StageError
+from headrace.errors import SourceNotFound, StageError
 
 
 def sources(lake: EmbeddedLake, ref: str = MAIN) -> Sources:
@@ -114,6 +114,51 @@ def test_what_the_lake_does_not_hold_is_told(lake: EmbeddedLake) -> None:
     for path in ("data/none.csv", "data/man"):
         with pytest.raises(StageError, match=f"holds nothing at {path} .commit {lake.resolve(MAIN)[:12]}"):
             sources(lake).digest(f"lake:{path}")
+
+
+def test_what_is_near_in_the_lake_is_suggested(lake: EmbeddedLake) -> None:
+    """Files and folders, also where a folder is misspelt; never what runs and models left there."""
+    for path in ("runs/r1/data/rows.csv", "models/birds/rows.csv"):
+        lake.put(MAIN, path, b"1")
+    lake.commit(MAIN, "a run")
+    for path, near in (
+        ("data/rows.cvs", "data/rows.csv"), ("dta/rows.csv", "data/rows.csv"),
+        ("data/man", "data/many"), ("data/mny/", "data/many"),
+    ):  # fmt: skip
+        with pytest.raises(SourceNotFound) as caught:
+            sources(lake).digest(f"lake:{path}")
+        assert caught.value.hint == f"did you mean {{}}=lake:{near}?"
+    with pytest.raises(SourceNotFound) as caught:
+        sources(lake).digest("lake:entirely/else")
+    assert "runs/" not in caught.value.hint
+
+
+def test_an_empty_lake_says_how_data_comes_in(tmp_path: Path) -> None:
+    """Where nothing is there, nothing can be meant."""
+    with pytest.raises(SourceNotFound, match="`headrace lake import` brings data into the lake"):
+        sources(EmbeddedLake(tmp_path / "empty")).digest("lake:data/rows.csv")
+
+
+def test_a_glob_in_the_lake(lake: EmbeddedLake) -> None:
+    """`*` stays inside a folder, `**` does not, and an object of exactly that name comes first."""
+    for path in ("g/a.csv", "g/b.csv", "g/c.parquet", "g/deep/d.csv", "h/[x].csv", "h/x.csv"):
+        lake.put(MAIN, path, path.encode())
+    lake.commit(MAIN, "more")
+    read = sources(lake)
+
+    def paths(uri: str) -> list[str]:
+        return sorted(read.describe(uri)["files"])
+
+    assert paths("lake:g/*.csv") == ["g/a.csv", "g/b.csv"]
+    assert paths("lake:*/[ab].csv") == ["g/a.csv", "g/b.csv"]
+    assert paths("lake:g/**/*.csv") == ["g/a.csv", "g/b.csv", "g/deep/d.csv"]
+    assert paths("lake:g/**") == paths("lake:g")
+    assert paths("lake:h/[x].csv") == ["h/[x].csv"]
+    found = read.find("lake:g/*.csv", links())
+    assert (found.is_many, [path.name for path in found.paths]) == (True, ["a.csv", "b.csv"])
+    assert found.digest == read.digest("lake:g/[ab].csv") != read.digest("lake:g")
+    with pytest.raises(SourceNotFound, match=r"holds nothing at g/\*\.tsv"):
+        read.digest("lake:g/*.tsv")
 
 
 def test_files_on_disk(lake: EmbeddedLake, project: Path) -> None:

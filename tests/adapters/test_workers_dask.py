@@ -30,9 +30,7 @@ def address() -> Iterator[str]:
     """A cluster that was there before, with two workers."""
     from distributed import LocalCluster
 
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-    ) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
         yield cluster.scheduler_address
 
 
@@ -68,6 +66,6 @@ def test_a_scheduler_that_does_not_answer_is_named() -> None:
 
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
-        pytest.raises(ConfigError, match="no Dask scheduler answers at tcp://127.0.0.1:1"),
+        pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"),
     ):
         DaskWorkers(None, act, "tcp://127.0.0.1:1")

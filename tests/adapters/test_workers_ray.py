@@ -45,6 +45,6 @@ def test_a_cluster_that_is_there_has_its_own_size(cluster: None) -> None:
 def test_a_cluster_that_does_not_answer_is_named() -> None:
     """A wrong address is an error of the config that says so, and SIGTERM does what it did."""
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(ConfigError, match="no Ray cluster answers at 127.0.0.1:1 "):
+    with pytest.raises(ConfigError, match=r"no Ray cluster answers at 127\.0\.0\.1:1 "):
         RayWorkers(None, act, "127.0.0.1:1")
     assert signal.getsignal(signal.SIGTERM) is before

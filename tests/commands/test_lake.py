@@ -60,6 +60,19 @@ def test_the_lake_is_the_one_that_a_run_would_use(ask: Ask, project: Path) -> No
     assert not (project / ".headrace").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["log", "diff main", "show main", "branches", "tag", "tag v1", "tag -d v1", "revert main", "gc",
+     "gc --dry-run", "pin r1", "unpin r1"],
+)  # fmt: skip
+def test_no_lake_is_told_and_none_is_made(words: str, ask: Ask, project: Path) -> None:
+    """Only `init` and `import` make a lake; a question in a wrong folder leaves nothing there."""
+    said = ask("lake", *words.split())
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"error: no lake here ({project / '.headrace' / 'lake'}); a first run")
+    assert list(project.iterdir()) == []
+
+
 def test_a_lake_may_depend_on_the_pipeline(ask: Ask, project: Path) -> None:
     """What lies in the pipeline's file is composed when the lake asks for it."""
     write_conf(project, "pipeline/train.yaml", "# @package _global_\nvars: {place: below}\n")
@@ -79,8 +92,8 @@ def test_options_choose_and_change_the_lake(ask: Ask, project: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "hints"),
     [
-        (["--lake", "embeded"], ["there is no lake 'embeded'", "did you mean lake=embedded?"]),
-        (["-o", "lake.rot=x"], ["no such key", "did you mean lake.root=x?"]),
+        (["--lake", "embeded"], ["there is no lake 'embeded'", "did you mean --lake embedded?"]),
+        (["-o", "lake.rot=x"], ["no such key", "did you mean -o lake.root=x?"]),
         (["-o", "+lake.rot=x"], ["has no argument 'rot'", "did you mean lake.root?"]),
         (["-o", "headrace_dir="], ["headrace_dir: has no value"]),
         (["-o", "lake.root=${nothing}"], ["lake.root", "nothing"]),
@@ -171,3 +184,13 @@ def test_the_log_loads_no_data_library(commit: Commit) -> None:
     )
     assert "change files" in done.stdout
     assert done.stderr.split() == []
+
+
+def test_a_branch_line_does_not_say_its_run_twice(project: Path, lake: LakeStore) -> None:
+    """At 80 columns the message stays whole: the run's id stands in the name already."""
+    run = "20261124-072602-6fe917"
+    lake.create_branch(f"run-{run}", "main")
+    lake.commit(f"run-{run}", f"publish of run {run}", allow_empty=True)
+    (line,) = in_terminal(["branches", "run-"], 80)
+    assert line.endswith("publish of run …")
+    assert len(line) <= 80

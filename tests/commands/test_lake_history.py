@@ -106,6 +106,7 @@ def test_show_of_a_commit(ask: Ask, commit: Commit) -> None:
 
 def test_show_of_the_first_commit(ask: Ask) -> None:
     """A commit without parents shows without changes."""
+    ask("lake", "init")
     assert ask("lake", "show", "main", "--json").json["changes"] == []
 
 
@@ -146,12 +147,15 @@ def test_show_says_what_to_type_for_something_else(ask: Ask, commit: Commit) -> 
     [
         (["log", "mian"], "did you mean main?"),
         (["show", "main", "dta/x"], "did you mean"),
-        (["show", "main", "nothing/"], "headrace lake show main /"),
+        (["show", "main", "nothing/"], "there are: data/"),
+        (["show", "main", "dat"], "did you mean data/?"),
+        (["show", "main", "data/xx/y"], "did you mean data/x?"),
         (["diff", "main", "runn"], "'runn'"),
         (["revert", "nothing"], "'nothing'"),
-        (["tag", "-d", "v2"], "there are: v1"),
+        (["tag", "-d", "v2"], "there are: v1\n"),
+        (["tag", "-d", "main"], "'main' is a branch, not a tag"),
         (["pin", "nobody"], "no run or branch 'nobody'"),
-        (["unpin", "nobody"], "nothing is pinned"),
+        (["unpin", "nobody"], "there are: run-1"),
     ],
 )
 def test_what_does_not_exist_ends_with_a_hint(
@@ -160,6 +164,7 @@ def test_what_does_not_exist_ends_with_a_hint(
     """A wrong name ends with exit code 1, nothing on stdout, and what to type."""
     commit({"data/x": "1"})
     lake.tag("v1", MAIN)
+    lake.tag("pin-run-1", MAIN)
     said = ask("lake", *words)
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith("error: ")
@@ -176,6 +181,25 @@ def test_revert_says_what_it_undid(ask: Ask, commit: Commit, lake: LakeStore) ->
     assert said.lines[1] == f"by    {head[:12]}  on main: 1 changed, 1 removed"
     assert said.lines[2:] == ["~ x", "- y"]
     assert lake.local_path(MAIN, "x").read_bytes() == b"1"
+
+
+def test_a_refused_revert_says_what_to_undo_first(ask: Ask, commit: Commit, lake: LakeStore) -> None:
+    """Where later commits changed the same, they are named, newest first, each as what to type."""
+    old = commit({"x": "1"}, message="first")
+    second = commit({"x": "2"}, message="second")
+    commit({"y": "1"}, message="other")
+    third = commit({"x": "3"}, message="third")
+    said = ask("lake", "revert", old)
+    assert said.code == 1
+    assert said.err.splitlines() == [
+        f"error: the revert of {old[:12]} and main both changed x",
+        "later commits changed that too; to undo them first, the newest first, type:",
+        f"headrace lake revert {third[:12]}   # third",
+        f"headrace lake revert {second[:12]}   # second",
+    ]
+    for step in (third, second, old):
+        assert ask("lake", "revert", step).code == 0
+    assert [info.path for info in lake.list(MAIN)] == ["y"]
 
 
 def test_revert_of_a_merge_is_relative_to_a_parent(ask: Ask, commit: Commit, lake: LakeStore) -> None:

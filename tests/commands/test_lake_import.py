@@ -89,7 +89,7 @@ def test_a_schema_keeps_bad_tables_from_main(ask: Ask, source: Path, schema: str
 @pytest.mark.parametrize(
     ("words", "code", "hint"),
     [
-        (["incoming", "raw", "--schema", "size"], 2, "did you mean schema=sizes?"),
+        (["incoming", "raw", "--schema", "size"], 2, "did you mean --schema sizes?"),
         (["outgoing", "raw"], 1, "no file or folder outgoing"),
         (["incoming", "models/x"], 1, "models"),
     ],

@@ -69,3 +69,14 @@ def test_init_says_whether_it_created_the_lake(ask: Ask) -> None:
     """The first time a lake is created, the second time it is there."""
     assert ask("lake", "init", "--json").json == {"created": True}
     assert ask("lake", "init").lines == ["the lake is there already"]
+
+
+def test_only_what_gc_takes_is_pinned(ask: Ask, run_branch: str, lake: LakeStore) -> None:
+    """`main` needs no pin, and a tag cannot look like one."""
+    for words, hint in (
+        (("pin", "main"), "main needs no pin"),
+        (("tag", f"pin-run-{RUN}"), f"headrace lake pin run-{RUN}"),
+    ):
+        said = ask("lake", *words)
+        assert (said.code, hint in said.err) == (2, True)
+    assert lake.tags() == []

@@ -456,6 +456,17 @@ def test_publishing_is_turned_off_by_one_word(word: str, load: Load) -> None:
     assert experiment.config["publish"] is ({"publish=false": False}.get(word))
 
 
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [("flase", "did you mean publish=false?"), ("true", "type: publish=false, or leave it out to publish")],
+)
+def test_a_word_for_publish_that_means_nothing(word: str, hint: str, refused: Refused) -> None:
+    """It is no mapping that somebody meant, but the one word there is."""
+    (said,) = refused(PENGUINS, f"publish={word}")
+    assert said.endswith(hint)
+    assert "is neither false nor says what to publish" in said
+
+
 def test_publishing_is_turned_off_in_a_file(load: Load, conf: Write, experiment: Text) -> None:
     """`publish: false` in an experiment replaces what the pipeline says; the command line turns it on."""
     conf({"experiment/mine": experiment("publish: false")})

@@ -36,13 +36,29 @@ class TestSchema:
         with pytest.raises(ImportRejected) as caught:
             import_data(lake, source, "data", checker=checker)
         told = {line.split(": ", 1)[0]: line.split(": ", 1)[1] for line in caught.value.failures}
-        assert told["a.csv"] == "mass: greater_than(0) fails 4 times (row 1: -2, row 2: 0, row 3: -3, …)"
+        assert told["a.csv"] == "mass: greater_than(0) fails 4 times (line 3: -2, line 4: 0, line 5: -3, …)"
         assert told["c.parquet"] == "column mass is missing"
         assert told["broken.parquet"].startswith("cannot be read: ")
         assert told["empty.csv"].startswith("cannot be read: ")
         assert str(caught.value).startswith("the schema says no to 4 tables, nothing is imported")
         assert caught.value.exit_code == 3
         assert untouched()
+
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            ("mass,note\n1,a\n-2,b\n", "line 3"),
+            ("mass,note\n1,a\n-2,b", "line 3"),
+            ('mass,note\n1,"a\nb"\n-2,b\n', "row 1"),
+        ],
+    )
+    def test_a_row_is_told_by_its_line_where_it_has_one(
+        self, text: str, place: str, lake: EmbeddedLake, tmp_path: Path, checker: PanderaChecker
+    ) -> None:
+        """Where a value holds line breaks, lines and rows part, and the row is counted from 0."""
+        write_files(tmp_path / "in", {"x.csv": text})
+        with pytest.raises(ImportRejected, match=rf"\({place}: -2\)"):
+            import_data(lake, tmp_path / "in", "data", checker=checker)
 
     def test_the_list_is_bounded(self, lake: EmbeddedLake, tmp_path: Path, checker: PanderaChecker) -> None:
         """A message shows so many failures and counts the rest; the error holds them all."""
@@ -71,7 +87,9 @@ class TestSchema:
         """A schema that came later says no to data that is there already."""
         write_files(source, {"a.csv": "mass\n-1\n"})
         import_data(lake, source, "data")
-        with pytest.raises(ImportRejected, match=r"a\.csv: mass: greater_than\(0\) fails once \(row 0: -1\)"):
+        with pytest.raises(
+            ImportRejected, match=r"a\.csv: mass: greater_than\(0\) fails once \(line 2: -1\)"
+        ):
             import_data(lake, source, "data", checker=checker)
 
     def test_tables_are_read_as_told(self, lake: EmbeddedLake, source: Path, checker: PanderaChecker) -> None:

@@ -134,10 +134,17 @@ class TestPublishing:
     def test_one_file_goes_to_dest_itself(self, lake: EmbeddedLake, source: Path) -> None:
         """A file becomes one object of the given path, and removes nothing below it."""
         commit_files(lake, MAIN, {"data/a.csv/odd": "1"})
-        report = import_data(lake, source / "a.csv", "/data/a.csv/", delete=True)
+        report = import_data(lake, source / "a.csv", "/data/a.csv", delete=True)
         assert report.added == ("data/a.csv",)
         assert paths_at(lake, MAIN) == ["data/a.csv", "data/a.csv/odd"]
         assert not import_data(lake, source / "a.csv", "data/a.csv").has_changes
+
+    @pytest.mark.parametrize("dest", ["raw/two", "raw/two/", "raw/v1.2/"])
+    def test_one_file_goes_into_a_folder(self, dest: str, lake: EmbeddedLake, source: Path) -> None:
+        """A slash says that DEST is one, and a name without a suffix is none for a file that has one."""
+        report = import_data(lake, source / "a.csv", dest)
+        assert report.added == (f"{dest.rstrip('/')}/a.csv",)
+        assert lake.log(MAIN, limit=1)[0].message.endswith(f"into {dest.rstrip('/')}/a.csv")
 
     def test_foreign_objects_are_compared_by_their_checksum(self, lake: EmbeddedLake, source: Path) -> None:
         """An md5 shows that a file is there; after an ETag it is written, and the lake may find it equal."""

@@ -203,7 +203,6 @@ def test_a_typo_in_an_experiment_file_is_found(project: Path) -> None:
 
 
 BAD_DATA = {
-    "missing file": (["dataset.source=file:none.csv"], ["stage ingest", "none.csv"]),
     "empty table": (["dataset.source=file:empty.csv"], ["stage ingest", "empty.csv"]),
     "schema": (["dataset.source=file:wrong.csv"], ["stage validate", "species", "Emperor"]),
     "one class": (["dataset.source=file:adelie.csv"], ["Adelie", "one class"]),
@@ -225,6 +224,13 @@ def test_bad_data_fails_the_run(case: str, project: Path) -> None:
         assert text in said
     last = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1]
     assert last == f"python -m flows.train +experiment=penguins {' '.join([*QUIET, *overrides])}"
+
+
+def test_a_missing_file_is_a_wrong_config(project: Path) -> None:
+    """Exit code 2, and the key and the file; nothing is there to resume."""
+    done = train("+experiment=penguins", *QUIET, "dataset.source=file:none.csv", check=2)
+    assert "dataset.source: there is no file none.csv" in done.stderr
+    assert "to try again" not in done.stderr
 
 
 def test_a_loss_that_is_not_finite_fails_train(project: Path) -> None:

@@ -85,6 +85,18 @@ def test_a_run_is_published(train: Trainer, lake: LakeFSStore, project: Path) ->
     assert not [secret for secret in (train.secret, train.key) if secret in shown.stdout + shown.stderr]
 
 
+def test_the_published_model_is_loaded(train: Trainer, project: Path) -> None:
+    """The example of the docs reads the model from the lake that it is told, as any command does."""
+    train("tracker=none")
+    rows = "island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year\n"
+    (project / "rows.csv").write_text(rows + "Torgersen,39.1,18.7,181.0,3750.0,male,2007\n")
+    command = [sys.executable, str(ROOT / "docs" / "examples" / "load_model.py"), "penguins", "rows.csv"]
+    done = subprocess.run(
+        [*command, "lake=lakefs"], env=train.environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "penguins version 1 (production): Adelie", done.stderr
+
+
 def test_a_rerun_writes_nothing(train: Trainer, server: StandInServer, project: Path) -> None:
     """With nothing to do, the server is asked few questions and told nothing."""
     train("tracker=none")

@@ -106,3 +106,15 @@ def test_a_derived_column_that_fails_is_named(birds: Path) -> None:
     """An expression over a column that is not there names the new column and the expression."""
     with pytest.raises(StageError, match=r"dataset\.derive\.heavy: `weight > 1`"):
         ingest.read_csv(birds, "kind", derive={"heavy": "weight > 1"})
+
+
+@pytest.mark.parametrize(("read", "foreign"), [("csv", "more.parquet"), ("parquet", "more.csv.gz")])
+def test_a_file_of_another_kind_is_named(read: str, foreign: str, tmp_path: Path) -> None:
+    """A folder that holds both kinds is no table, and bytes of the other kind are never shown."""
+    files = [tmp_path / "birds" / f"one.{read}", tmp_path / "birds" / foreign]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"PAR1\x00\xff")
+    with pytest.raises(StageError) as caught:
+        getattr(ingest, f"read_{read}")(files, "kind")
+    assert f"birds holds {foreign}, which `stages/ingest={read}` does not read" in str(caught.value)

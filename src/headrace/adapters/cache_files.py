@@ -8,6 +8,7 @@ nothing to do must not pay for importing Prefect.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -28,6 +29,19 @@ SERIALIZER = {
     "dumps_kwargs": {},
     "loads_kwargs": {},
 }
+
+
+def cache_folder(root: Path, lake: str) -> Path:
+    """Return where results that lie in a lake, told by its identity, are remembered.
+
+    What is cached refers to commits of one lake, so each has a folder of its own: one for all would be
+    overwritten by each change of the lake. `root` is the project's `.headrace`. The lake inside it has
+    the plain name, so that a project may be moved with all that it has.
+    """
+    name = "stages"
+    if lake != f"embedded:{root / 'lake'}":
+        name += f"-{hashlib.sha256(lake.encode()).hexdigest()[:16]}"
+    return root / "cache" / name
 
 
 class FileStageCache:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
 from headrace.core.digest import digest_file, digest_listing
 from headrace.core.ports import LakeReader, ObjectInfo
-from headrace.errors import LakeError, StageError, did_you_mean
+from headrace.errors import LakeError, SourceNotFound, StageError, did_you_mean
 
 _KIND = "sha256"
-_LISTED_AT_MOST = 1000  # files of one source that a record names
+_LISTED_AT_MOST = 1000  # files of one source that a record names, and that a hint is chosen from
+_OWN_FOLDERS = ("runs/", "models/")  # what headrace itself writes
+IMPORT_HINT = "`headrace lake import` brings data into the lake"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +85,67 @@ class Sources:
         return Source(digest_listing(listing), tuple(files), True)
 
     def _lake_objects(self, path: str) -> list[ObjectInfo]:
+        """Return the object at a path, all below it, or those that a glob matches."""
         try:
-            found = list(self._lake.list(self.commit, prefix=path))
+            objects = self._lake_listing(path)
+            exact = [info for info in objects if info.path == path]
+            if not exact and has_glob(path):
+                folder = "/".join(takewhile(lambda part: not has_glob(part), path.split("/")))
+                listed = self._lake_listing(f"{folder}/" if folder else "")
+                below = [info for info in listed if _matches(info.path.split("/"), path.split("/"))]
+            else:
+                below = [i for i in objects if path.endswith("/") or i.path.startswith(f"{path}/")]
+            if not exact and not below:
+                raise self._not_in_lake(path)
         except LakeError as error:
             raise StageError(f"lake:{path} cannot be read: {error}") from error
-        objects = [info for info in found if isinstance(info, ObjectInfo)]
-        exact = [info for info in objects if info.path == path]
-        below = [info for info in objects if path.endswith("/") or info.path.startswith(f"{path}/")]
-        if not exact and not below:
-            raise StageError(f"the lake holds nothing at {path} (commit {self.commit[:12]})")
         return exact or below
+
+    def _lake_listing(self, prefix: str) -> list[ObjectInfo]:
+        found = self._lake.list(self.commit, prefix=prefix)
+        return [info for info in found if isinstance(info, ObjectInfo)]
+
+    def _not_in_lake(self, path: str) -> SourceNotFound:
+        names = self._names_near(path)
+        hint = did_you_mean(path, names, "{{}}=lake:{}") if names else IMPORT_HINT
+        return SourceNotFound(f"the lake holds nothing at {path} (commit {self.commit[:12]})", hint)
+
+    def _names_near(self, path: str) -> list[str]:
+        """Return paths, and folders of such, below the nearest folder that is there.
+
+        Never what runs and models have: there are many of these, and nobody means them.
+        """
+        parts = path.rstrip("/").split("/")[:-1]
+        for depth in range(len(parts), -1, -1):
+            folder = "".join(f"{part}/" for part in parts[:depth])
+            found = islice(self._data_below(folder), _LISTED_AT_MOST)
+            if paths := [info.path for info in found]:
+                above = {path.rpartition("/")[0] for path in paths}
+                return [*paths, *(name for name in above if len(name) > len(folder))]
+        return []
+
+    def _data_below(self, folder: str) -> Iterator[ObjectInfo]:
+        tops = [folder]
+        if not folder:
+            listed = self._lake.list(self.commit, delimiter="/")
+            tops = [item.path for item in listed if item.path not in _OWN_FOLDERS]
+        for top in tops:
+            for info in self._lake.list(self.commit, prefix=top):
+                if isinstance(info, ObjectInfo):
+                    yield info
+
+
+def has_glob(text: str) -> bool:
+    return any(sign in text for sign in "*?[")
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Match a path as a shell does: `*` stays inside one folder, `**` is any number of them."""
+    if not pattern or not parts:
+        return not pattern and not parts
+    if pattern[0] == "**":
+        return any(_matches(parts[n:], pattern[1:] or ["*"]) for n in range(len(parts)))
+    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def _link(link: Path, file: Path) -> Path:
@@ -110,24 +165,24 @@ def _package_file(rest: str) -> tuple[list[Path], bool]:
     package, _, inside = rest.partition("/")
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise StageError(f"package '{package}' is not installed; type: pip install {package}")
+        raise SourceNotFound(f"package '{package}' is not installed", f"type: pip install {package}")
     file = Path(next(iter(spec.submodule_search_locations))) / inside
     if not file.is_file():
         names = [child.name for child in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise StageError(f"package '{package}' has no file {inside}; {did_you_mean(file.name, names)}")
+        raise SourceNotFound(f"package '{package}' has no file {inside}", did_you_mean(file.name, names))
     return [file], False
 
 
 def _disk_files(rest: str) -> tuple[list[Path], bool]:
-    if any(sign in rest for sign in "*?["):
+    if has_glob(rest):
         root = Path("/") if rest.startswith("/") else Path()
         files = sorted(path for path in root.glob(rest.lstrip("/")) if path.is_file())
         if not files:
-            raise StageError(f"no file matches {rest}")
+            raise SourceNotFound(f"no file matches {rest}")
         return files, True
     file = Path(rest)
     if not file.is_file():
         names = [child.name for child in file.parent.iterdir()] if file.parent.is_dir() else []
-        hint = f"; {did_you_mean(file.name, names)}" if names else ""
-        raise StageError(f"there is no file {rest}{hint}")
+        hint = did_you_mean(file.name, names) if names else ""
+        raise SourceNotFound(f"there is no file {rest}", hint)
     return [file], False

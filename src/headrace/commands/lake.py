@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Verb = Callable[["Project", argparse.Namespace], "Answer"]
 
+_MAKE_LAKE = ("import", "init")  # the others are about a lake that is there
 REF_HELP = "a branch, a tag or a commit id, each with any number of ~N and ^N"
 
 
@@ -36,6 +37,8 @@ def add_lake(commands: Subparsers) -> None:
 def run_lake(arguments: argparse.Namespace) -> int:
     """Open the project's lake and answer."""
     project, options = open_by(arguments)
+    if not arguments.makes_lake:
+        project.lake.require()
     module, _, name = arguments.answer.partition(".")
     verb: Verb = getattr(import_module(f"headrace.commands.{module}"), name)
     verb(project, arguments).show(arguments.json, options)
@@ -49,10 +52,11 @@ def open_by(arguments: argparse.Namespace) -> tuple[Project, str]:
     overrides = [f"lake={arguments.lake}"] if arguments.lake else []
     schema = getattr(arguments, "schema", None)
     overrides += [f"schema={schema}"] if schema else []
-    return open_project([*overrides, *arguments.override]), _options(arguments)
+    return open_project([*overrides, *arguments.override]), options_of(arguments)
 
 
-def _options(arguments: argparse.Namespace) -> str:
+def options_of(arguments: argparse.Namespace) -> str:
+    """Return the options that chose the lake, as a command to type next takes them over."""
     words = ["--lake", arguments.lake] if arguments.lake else []
     for override in redact_overrides(arguments.override):
         words += ["-o", override]
@@ -62,7 +66,7 @@ def _options(arguments: argparse.Namespace) -> str:
 def _add(verbs: Subparsers, name: str, answer: str, summary: str) -> argparse.ArgumentParser:
     """Add a verb that `answer`, a function of this package, answers."""
     parser = verbs.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-    parser.set_defaults(run=run_lake, answer=answer)
+    parser.set_defaults(run=run_lake, answer=answer, makes_lake=name in _MAKE_LAKE)
     return parser
 
 
@@ -135,7 +139,7 @@ def _add_gc(verbs: Subparsers) -> None:
 def _add_import(verbs: Subparsers) -> None:
     add = _add(verbs, "import", "lake_import.import_files", "bring files into main, through a branch")
     add.add_argument("source", metavar="SOURCE", help="a folder or a file")
-    add.add_argument("dest", metavar="DEST", help="where it goes in the lake")
+    add.add_argument("dest", metavar="DEST", help="where it goes in the lake; with / at its end a folder")
     add.add_argument("--schema", metavar="NAME", help="check tables against this option of conf/schema/")
     add.add_argument("--message", metavar="TEXT", default="", help="what the commit says")
     add.add_argument("--delete", action="store_true", help="delete below DEST what SOURCE does not have")

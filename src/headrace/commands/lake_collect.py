@@ -11,15 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from headrace.commands.lake_refs import PIN, last_commits, pin_of
+from headrace.commands.lake_refs import COLLECTED, PIN, last_commits, pin_of
 from headrace.commands.lake_running import RunningRuns
 from headrace.commands.screen import Answer, Screen, age, iso, plural, short, size
 from headrace.core.ports import Branch, GcReport
-from headrace.core.record import branch_of
-from headrace.data_import import BRANCH_PREFIX
 from headrace.project import Project
-
-COLLECTED = (branch_of(""), BRANCH_PREFIX)  # what runs and imports leave behind
 
 _STARTED = re.compile(r"(?<![0-9])([0-9]{8}-[0-9]{6})(?![0-9])")
 

@@ -12,10 +12,12 @@ from headrace.commands.lake_history import origin
 from headrace.commands.screen import Answer, Screen, age, first_line, iso, short
 from headrace.core.ports import Branch, Commit, LakeStore
 from headrace.core.record import branch_of
-from headrace.errors import RefNotFound, did_you_mean
+from headrace.data_import import BRANCH_PREFIX
+from headrace.errors import RefNotFound, WrongWord, did_you_mean
 from headrace.project import Project
 
 PIN = "pin-"
+COLLECTED = (branch_of(""), BRANCH_PREFIX)  # the branches that gc takes: what runs and imports leave behind
 _SIDE_BY_SIDE = 8
 
 
@@ -28,18 +30,35 @@ def tag(project: Project, arguments: argparse.Namespace) -> Answer:
     """List tags, create one, or delete one."""
     lake = project.lake
     if arguments.delete:
+        _require_tag(lake, arguments.delete)
         lake.delete_tag(arguments.delete)
         return _told(f"deleted tag {arguments.delete}", {"name": arguments.delete, "deleted": True})
     if arguments.name:
+        if arguments.name.startswith(PIN):
+            hint = f"to pin a run, type: headrace lake pin {arguments.name.removeprefix(PIN) or '<run>'}"
+            raise WrongWord(f"names that begin with {PIN!r} are those of pins; {hint}")
         commit = lake.tag(arguments.name, arguments.ref)
         return _told(f"{arguments.name} is {commit}", {"name": arguments.name, "commit": commit})
     return _refs_answer(lake, lake.tags(), "tag")
+
+
+def _require_tag(lake: LakeStore, name: str) -> None:
+    """Raise `RefNotFound` where a tag is not there: what the name is instead, or which tag is near."""
+    tags = [found.name for found in lake.tags()]
+    if name in tags:
+        return
+    if any(found.name == name for found in lake.branches(name)):
+        raise RefNotFound(f"{name!r} is a branch, not a tag; to list the tags, type: headrace lake tag")
+    own = [tag for tag in tags if not tag.startswith(PIN)]
+    raise RefNotFound(f"no tag {name!r} in the lake: {did_you_mean(name, own)}")
 
 
 def pin(project: Project, arguments: argparse.Namespace) -> Answer:
     """Keep a run's branch from collection, for everybody who shares the lake."""
     lake = project.lake
     branch = find_branch(lake, arguments.run_id)
+    if not branch.name.startswith(COLLECTED):
+        raise WrongWord(f"{branch.name} needs no pin: gc takes only branches of runs and imports")
     name = pin_of(branch.name)
     known = [found for found in lake.tags(name) if found.name == name]
     commit = known[0].commit if known else lake.tag(name, branch.commit)
@@ -112,7 +131,11 @@ def _refs_answer(lake: LakeStore, refs: Sequence[Branch], what: str) -> Answer:
         for ref in refs:
             commit = commits[ref.commit]
             head = f"{ref.name:<{width}}  {short(ref.commit)}  {age(now - commit.time):>6}  "
-            yield screen.fit(head, first_line(commit.message) + origin(commit))
+            said = first_line(commit.message) + origin(commit)
+            run = ref.name.removeprefix(branch_of(""))
+            if screen.width is not None and run != ref.name:
+                said = said.replace(run, "…")  # the name says it already, and a terminal has little room
+            yield screen.fit(head, said)
 
     return Answer([_ref_json(ref, commits[ref.commit]) for ref in refs], lines)
 

@@ -10,10 +10,11 @@ from typing import Any
 from headrace.commands.lake_history import change_json, change_lines, commit_json, count_changes, told_counts
 from headrace.commands.screen import Answer, Screen, iso, metadata_lines, short, size
 from headrace.core.ports import MAIN, Change, Commit, CommonPrefix, LakeStore, ObjectInfo
-from headrace.errors import ObjectNotFound, RefNotFound
+from headrace.errors import ObjectNotFound, RefNotFound, did_you_mean
 from headrace.project import Project
 
 CHANGES_AT_MOST = 20
+_LOOK_AT = 1000  # names of one folder that a suggestion is chosen from
 
 
 def show(project: Project, arguments: argparse.Namespace) -> Answer:
@@ -65,18 +66,29 @@ def _commit_lines(screen: Screen, commit: Commit) -> Iterator[str]:
 
 def _show_path(lake: LakeStore, ref: str, path: str) -> Answer:
     folder = path.rstrip("/") and path.rstrip("/") + "/"
-    missing = ObjectNotFound(f"nothing lies below {path!r} at {ref!r}; type: headrace lake show {ref} /")
     if not path.endswith("/"):
         try:
             info = lake.stat(ref, path)
-        except ObjectNotFound as error:
-            missing = error
+        except ObjectNotFound:
+            pass
         else:
             return _object(info, ref, folder if _is_folder(lake, ref, folder) else "")
     below = list(lake.list(ref, prefix=folder, delimiter="/"))
     if not below and folder:
-        raise missing
+        raise _nothing_at(lake, ref, path)
     return _listing(below, folder)
+
+
+def _nothing_at(lake: LakeStore, ref: str, path: str) -> ObjectNotFound:
+    """Suggest from what the nearest folder above holds that is there."""
+    parts = path.rstrip("/").split("/")
+    for depth in range(len(parts) - 1, -1, -1):
+        folder = "".join(f"{part}/" for part in parts[:depth])
+        beside = [item.path for item in islice(lake.list(ref, prefix=folder, delimiter="/"), _LOOK_AT)]
+        if beside:
+            hint = did_you_mean(folder + parts[depth], beside)
+            return ObjectNotFound(f"nothing is at {path!r} at {ref!r}: {hint}")
+    return ObjectNotFound(f"{ref!r} holds nothing at all")
 
 
 def _object(info: ObjectInfo, ref: str, folder: str) -> Answer:

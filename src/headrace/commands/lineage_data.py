@@ -103,7 +103,7 @@ def _parse(records: Records, what: str) -> Wanted:
 
 def _versions(record: RunRecord, models: Models) -> list[dict[str, Any]]:
     """Return a line for each version that a run made or published; one without where there is none."""
-    published = record.published or {}
+    published = record.published or record.already or {}
     names = {
         (name, version["version"])
         for name, registry in models.items()

@@ -84,6 +84,10 @@ def _outcome(screen: Screen, record: RunRecord) -> Iterator[str]:
         p = record.published
         what = f"{p.get('model')} version {p.get('version')}, alias {p.get('alias')}"
         yield screen.fit("published ", what, f", lake {short(str(p.get('commit')))}")
+    elif record.already:
+        p = record.already
+        what = f"{p.get('model')} version {p.get('version')} already"
+        yield screen.fit("published ", what, f", lake {short(str(p.get('commit')))}")
     yield screen.fit("lake      branch ", record.branch)
     for name, where in (("W&B", record.wandb), ("Prefect", record.prefect)):
         if place := where.get("url") or where.get("dir"):

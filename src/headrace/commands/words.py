@@ -6,7 +6,9 @@ import argparse
 import re
 from typing import TypeAlias
 
-Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+from headrace.commands.parser import Parser
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 """What `add_subparsers` gives; argparse has no public name for it."""
 
 _SPAN = re.compile(r"([0-9]+)([hdw])")

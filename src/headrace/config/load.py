@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -168,6 +169,11 @@ def _load_publish(
 ) -> PublishSpec | None:
     node = data.get("publish")
     if node is None or node is False:
+        return None
+    if not isinstance(node, Mapping):
+        near = get_close_matches(str(node).lower(), ["false"], n=1)
+        hint = "did you mean publish=false?" if near else "type: publish=false, or leave it out to publish"
+        problems.append(Problem("publish", f"'{node}' is neither false nor says what to publish", hint))
         return None
     typed = typed_node(PublishNode, "publish", node, problems)
     if typed is None:

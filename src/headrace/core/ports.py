@@ -87,6 +87,16 @@ class LakeReader(Protocol):
     Reading at a branch's name includes what is staged there. Unknown refs raise `RefNotFound`.
     """
 
+    @property
+    def identity(self) -> str:
+        """Name this very lake: the same wherever it is opened on this machine, and no other lake's."""
+
+    def require(self) -> None:
+        """Raise `RepositoryNotFound` where nobody has made the lake yet, and make nothing.
+
+        A lake on a server is not asked for that: every other call says the same of it.
+        """
+
     def resolve(self, ref: str) -> str:
         """Return the full id of the commit that `ref` names."""
 

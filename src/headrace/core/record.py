@@ -62,6 +62,7 @@ class RunRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     gate: dict[str, Any] | None = None
     published: dict[str, Any] | None = None
+    already: dict[str, Any] | None = None  # the version that the package was before the run
     prefect: dict[str, Any] = field(default_factory=dict)
     wandb: dict[str, Any] = field(default_factory=dict)
     sweep: dict[str, Any] | None = None

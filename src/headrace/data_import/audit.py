@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = 3
 LONGEST_VALUE = 40
+_CHUNK_BYTES = 1 << 20
 CSV = (".csv", ".csv.gz", ".csv.zip")
 PARQUET = (".parquet", ".pq")
 
@@ -68,16 +69,31 @@ class Audit:
             yield f"cannot be read: {error}".replace(f"{file} ", "").splitlines()[0]
             return
         found = checker.check(table)
+        word, first = _counting(file, len(table))
         yield from found.structural
         for (column, name), group in found.failures.groupby(["column", "check"], dropna=False):
             shown = group.head(EXAMPLES)
             rows = [
-                f"row {row}: {_short(value)}"
+                f"{word} {row + first}: {_short(value)}"
                 for row, value in zip(shown["index"].tolist(), shown["value"].tolist(), strict=True)
             ]
             times = "once" if len(group) == 1 else f"{len(group):,} times"
             more = ", …" if len(group) > EXAMPLES else ""
             yield f"{column}: {name} fails {times} ({', '.join(rows)}{more})"
+
+
+def _counting(file: Path, rows: int) -> tuple[str, int]:
+    """Return how to tell a row: by the file's line where each row is one, else by its number from 0."""
+    if not file.name.lower().endswith(".csv"):
+        return "row", 0
+    with file.open("rb") as opened:
+        last = b""
+        lines = 0
+        while content := opened.read(_CHUNK_BYTES):
+            lines += content.count(b"\n")
+            last = content
+    lines += bool(last) and not last.endswith(b"\n")
+    return ("line", 2) if lines == rows + 1 else ("row", 0)
 
 
 def is_table(file: Path) -> bool:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from headrace.core.digest import digest_file
@@ -101,6 +101,9 @@ def import_data(
 ) -> ImportReport:
     """Import a folder to `dest/`, or a file to `dest`, on `main`.
 
+    A file goes into the folder `dest/` under its own name where `dest` ends in a slash, or has no suffix
+    and the file has one.
+
     Hidden files, links that lead out of the folder or to a folder, and what is no regular file are
     left out, and named in the report.
 
@@ -119,6 +122,8 @@ def import_data(
     target = _checked_dest(dest)
     with _said_of(source):
         found = find_files(source)
+        if found.is_single and _is_folder(dest, source):
+            target = f"{target}/{source.name}"
         plan = _make_plan(lake, source, target, found, delete)
         audit = Audit(checker, read_table)
         if not plan.has_changes:
@@ -210,6 +215,10 @@ def _checked_dest(dest: str) -> str:
     if parts[0] in OWN_FOLDERS:
         raise InvalidName(f"{dest!r}: headrace keeps its own {parts[0]} in {parts[0]}/; {hint}")
     return target
+
+
+def _is_folder(dest: str, source: Path) -> bool:
+    return dest.endswith("/") or (bool(source.suffix) and not PurePosixPath(dest).suffix)
 
 
 def _make_plan(lake: LakeStore, source: Path, target: str, found: Found, delete: bool) -> _Plan:

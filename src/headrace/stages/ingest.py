@@ -10,6 +10,10 @@ from headrace.errors import StageError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
+# Whatever else a file is called, the reader is taken at its word.
+_CSV, _PARQUET = (".csv", ".tsv"), (".parquet", ".pq")
+_FOREIGN = {"csv": _PARQUET, "join": _PARQUET, "parquet": _CSV}
+
 
 def read_csv(
     source: Path,
@@ -29,7 +33,7 @@ def read_csv(
         derive: New column to an expression in the others, as `DataFrame.eval` understands it.
         rows: How many rows to keep, evenly spaced; None keeps all.
     """
-    parts = [_csv(path, columns) for path in _files(source)]
+    parts = [_csv(path, columns) for path in _files(source, "csv")]
     return {"raw": _finish(_concat(parts), str(source), target, dtypes, derive, rows)}
 
 
@@ -42,7 +46,7 @@ def read_parquet(
     rows: int | None = None,
 ) -> dict[str, Any]:
     """Read one Parquet file, or the files of a glob as one table; arguments as in `read_csv`."""
-    parts = [_parquet(path, columns) for path in _files(source)]
+    parts = [_parquet(path, columns) for path in _files(source, "parquet")]
     return {"raw": _finish(_concat(parts), str(source), target, dtypes, derive, rows)}
 
 
@@ -118,7 +122,7 @@ def join(
         columns: The columns to read of the left file; None reads all.
         right_columns: The columns that the right file adds, besides the keys; None adds all new ones.
     """
-    examples, added = _concat([_csv(path, columns) for path in _files(left)]), _csv(right, None)
+    examples, added = _concat([_csv(path, columns) for path in _files(left, "join")]), _csv(right, None)
     for path, table in ((left, examples), (right, added)):
         missing = [key for key in keys if key not in table.columns]
         if missing:
@@ -135,13 +139,19 @@ def read_table(path: Path) -> pd.DataFrame:
     return _csv(path, None) if ".csv" in path.suffixes else _parquet(path, None)
 
 
-def _files(source: Path | list[Path]) -> list[Path]:
+def _files(source: Path | list[Path], stage: str = "") -> list[Path]:
+    """Return the files of a source. Raises `StageError`, also for what the option `stage` cannot read."""
     files = [Path(path) for path in source] if isinstance(source, list) else [Path(source)]
     if not files:
         raise StageError("no file matches the source's pattern; set dataset.source")
     for path in files:
         if not path.is_file():
             raise StageError(f"no file {path}; set dataset.source to one that exists")
+        if any(suffix in _FOREIGN.get(stage, ()) for suffix in path.suffixes):
+            hint = "name only those that it reads, such as dataset.source=…/*.<suffix>, or another reader"
+            raise StageError(
+                f"{path.parent} holds {path.name}, which `stages/ingest={stage}` does not read; {hint}"
+            )
     return files
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from headrace.adapters.lake_embedded.database import Database
-from headrace.adapters.lake_embedded.names import canonical, is_commit_prefix, parse_ref
+from headrace.adapters.lake_embedded.names import canonical, is_commit_prefix
 from headrace.core.ports import Branch, Commit
+from headrace.core.ref_expression import history_ends, no_parent, parse_ref
 from headrace.errors import LakeError, RefNotFound, did_you_mean
 
 CACHED_COMMITS = 4096
@@ -190,13 +191,11 @@ class History:
     def _step(self, row: CommitRow, kind: str, count: int, ref: str) -> CommitRow:
         if kind == "^":
             if count > len(row.commit.parents):
-                raise RefNotFound(
-                    f"{ref!r}: commit {row.commit.id[:12]} has {len(row.commit.parents)} parents, no {count}."
-                )
+                raise no_parent(ref, row.commit.id, len(row.commit.parents), count)
             return self.row(row.commit.parents[count - 1]) if count else row
         for done in range(count):
             if not row.commit.parents:
-                raise RefNotFound(f"{ref!r}: the history ends at {row.commit.id[:12]}, {done} steps back")
+                raise history_ends(ref, row.commit.id, done)
             row = self.row(row.commit.parents[0])
         return row
 

@@ -19,7 +19,7 @@ from headrace.adapters.lake_embedded.nodes import Entry, Node, Nodes, insert_nod
 from headrace.adapters.lake_embedded.objects import HASHING_THREADS, ObjectFiles, Signature
 from headrace.adapters.lake_embedded.staging import ObjectTable, Staging
 from headrace.core.ports import MAIN, Branch, Change, Commit, CommonPrefix, ObjectInfo
-from headrace.errors import LakeRetryableError, ObjectNotFound, did_you_mean
+from headrace.errors import LakeRetryableError, ObjectNotFound, RepositoryNotFound, did_you_mean
 
 NAMES_TO_SUGGEST_FROM = 100
 
@@ -36,6 +36,16 @@ class EmbeddedReader:
         self._staging = Staging(self._database)
         self._table = ObjectTable(self._database)
         self._files = ObjectFiles(self.root)
+
+    @property
+    def identity(self) -> str:
+        return f"embedded:{self.root.absolute()}"
+
+    def require(self) -> None:
+        if not self._database.file.exists():
+            raise RepositoryNotFound(
+                f"no lake here ({self.root.absolute()}); a first run or `headrace lake import` makes it"
+            )
 
     def resolve(self, ref: str) -> str:
         return self._history.view(ref).row.commit.id

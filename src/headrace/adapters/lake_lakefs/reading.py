@@ -17,6 +17,7 @@ from headrace.adapters.lake_lakefs.download import Download
 from headrace.adapters.lake_lakefs.read_cache import ReadCache
 from headrace.adapters.lake_lakefs.settings import Settings
 from headrace.core.ports import Branch, Change, Commit, CommonPrefix, ObjectInfo
+from headrace.core.ref_expression import history_ends, no_parent, parse_ref
 from headrace.errors import InvalidName, ObjectDamaged, ObjectNotFound, RefNotFound, did_you_mean
 
 S = TypeVar("S")
@@ -49,6 +50,13 @@ class LakeFSReader:
     @cached_property
     def _connection(self) -> Connection:
         return Connection(self._settings)
+
+    @property
+    def identity(self) -> str:
+        return f"lakefs:{self._settings.endpoint}/{self._settings.repository}"
+
+    def require(self) -> None:
+        """As the port says: nothing to do here."""
 
     def resolve(self, ref: str) -> str:
         return self._head(ref).id
@@ -115,8 +123,31 @@ class LakeFSReader:
         return self.log(ref, limit=1)[0]
 
     def _no_ref(self, ref: str) -> RefNotFound:
+        """Say why a ref leads nowhere, of which the server only says that it is not found."""
+        try:
+            base, steps, _, committed = parse_ref(ref)
+            return self._stopped(ref, base, steps) if steps else self._unknown(ref if committed else base)
+        except RefNotFound as error:
+            return error
+
+    def _unknown(self, name: str) -> RefNotFound:
         names = [found.name for found in (*self.branches(), *self.tags())]
-        return RefNotFound(f"no branch, tag or commit {ref!r} in the lake: {did_you_mean(ref, names)}")
+        return RefNotFound(f"no branch, tag or commit {name!r} in the lake: {did_you_mean(name, names)}")
+
+    def _stopped(self, ref: str, base: str, steps: Sequence[tuple[str, int]]) -> RefNotFound:
+        """Walk a ref until it leads nowhere. Raises `RefNotFound` where its base is no ref."""
+        at = self._head(base)
+        for kind, count in steps:
+            if kind == "^":
+                if count > len(at.parents):
+                    return no_parent(ref, at.id, len(at.parents), count)
+                at = self._head(at.parents[count - 1]) if count else at
+            else:
+                way = self.log(at.id, limit=count + 1, first_parent=True)
+                if len(way) <= count:
+                    return history_ends(ref, way[-1].id, len(way) - 1)
+                at = way[count]
+        return self._unknown(ref)
 
     def _near(self, ref: str, path: str) -> str:
         """Suggest from the same folder, by one question to the server."""

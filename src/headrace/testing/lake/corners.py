@@ -26,6 +26,19 @@ class CornerContract(LakeFixture):
         with pytest.raises(NoChanges):
             lake.revert(MAIN, undone)
 
+    def test_revert_of_a_merge_that_is_gone(self, lake: LakeStore) -> None:
+        """An undone merge cannot be undone again, also by its number and after later commits."""
+        lake.create_branch("work", MAIN)
+        commit_files(lake, "work", {"a": "1", "b": "1"})
+        merged = lake.merge("work", MAIN, "merge")
+        lake.revert(MAIN, MAIN)
+        commit_files(lake, MAIN, {"c": "1"})
+        head = lake.resolve(MAIN)
+        for ref in (merged.id, f"{MAIN}~2"):
+            with pytest.raises(NoChanges):
+                lake.revert(MAIN, ref)
+        assert lake.resolve(MAIN) == head
+
     def test_diff_of_equal_changes(self, lake: LakeStore) -> None:
         """What both sides changed alike is no part of a three-dot diff: a merge would not touch it."""
         commit_files(lake, MAIN, {"a": "1", "b": "1"})

@@ -86,6 +86,19 @@ class RefContract(LakeFixture):
         )
         assert lake.resolve(merged[:20]) == merged
 
+    def test_refs_that_lead_nowhere_say_where_they_stop(self, lake: LakeStore) -> None:
+        """Beyond the first commit, or at a parent that is not there, the last commit on the way is named."""
+        first = lake.resolve(MAIN)
+        made = commit_files(lake, MAIN, {"x": "1"})
+        with pytest.raises(RefNotFound, match=f"'main~99': the history ends at {first[:12]}, 1 steps back"):
+            lake.resolve("main~99")
+        with pytest.raises(RefNotFound, match=f"commit {made[:12]} has 1 parents, no 2"):
+            lake.log("main~0^2")
+        with pytest.raises(
+            RefNotFound, match="no branch, tag or commit 'mian' in the lake: did you mean main"
+        ):
+            lake.resolve("mian~1")
+
     @pytest.mark.parametrize("ref", ["nope", "main~99", "main^2", "0" * 64, "main~x", ""])
     def test_unknown_refs(self, lake: LakeStore, ref: str) -> None:
         """What leads nowhere is `RefNotFound`."""

@@ -25,6 +25,13 @@ class SharingContract(LakeFixture):
         assert open_again(lake).init() is False
         assert lake.resolve(MAIN) == head
 
+    def test_instances_share_an_identity(self, lake: LakeStore) -> None:
+        """What is remembered about a lake is found again by whoever opens it, whatever it holds by then."""
+        before = lake.identity
+        commit_files(lake, MAIN, {"x": "1"})
+        assert before
+        assert open_again(lake).identity == lake.identity == before
+
     def test_second_instance_sees_staging(self, lake: LakeStore) -> None:
         """Staging belongs to the lake, not to the instance that staged: another may commit it."""
         lake.create_branch("work", MAIN)
