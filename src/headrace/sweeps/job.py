@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from headrace.assemble import Memory, Prepared, prepare
 from headrace.cached import read_cached
 from headrace.config.folders import use_conf
 from headrace.config.sweep import JobConfigs
-from headrace.core.record import RunRecord
+from headrace.core.ports import Judge
 from headrace.core.sweep import SweepRef
 from headrace.errors import HeadraceError
 from headrace.tell import LineDisplay
@@ -64,28 +64,26 @@ def _run(payload: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         params=payload["params"],
         flow_run_id=payload.get("flow_run"),
     )
-    prepared = prepare(cfg, words, flow=payload["flow"], memory=_memory(cfg), sweep=ref)
     with _judge(payload) as judge:
-        return run_prepared(prepared, judge)
+        return run_prepared(
+            prepare(cfg, words, flow=payload["flow"], memory=_memory(cfg), sweep=ref, judge=judge)
+        )
 
 
-def run_prepared(prepared: Prepared, judge: Callable[[int, float], bool] | None = None) -> dict[str, Any]:
+def run_prepared(prepared: Prepared) -> dict[str, Any]:
     """Run what is to run, and return how it came out: small JSON."""
     found = read_cached(prepared.job.graph, prepared.plan, prepared.job.lake)
     if found is not None and prepared.job.experiment.publish is None:
         return {"state": "cached", "run": found.run, "metrics": found.metrics, "rejected": found.rejected}
     if prepared.nothing_to_do and found is not None:
         return {"state": "cached", "run": found.run, "metrics": found.metrics}
-    return _result(_execute(prepared, judge))
+    return _execute(prepared)
 
 
-def _execute(prepared: Prepared, judge: Callable[[int, float], bool] | None) -> RunRecord:
+def _execute(prepared: Prepared) -> dict[str, Any]:
     from headrace.run import run_job
 
-    return run_job(prepared.job, prepared.plan, LineDisplay(sys.stderr))
-
-
-def _result(record: RunRecord) -> dict[str, Any]:
+    record = run_job(prepared.job, prepared.plan, LineDisplay(sys.stderr))
     rejected = record.gate is not None and record.gate.get("passed") is False
     return {
         "state": record.state,
@@ -98,7 +96,8 @@ def _result(record: RunRecord) -> dict[str, Any]:
 
 
 @contextmanager
-def _judge(payload: Mapping[str, Any]) -> Iterator[Callable[[int, float], bool] | None]:
+def _judge(payload: Mapping[str, Any]) -> Iterator[Judge | None]:
+    """Give what asks the sweep whether a job is to go on, where the sweep listens."""
     if not payload.get("reports"):
         yield None
         return
