@@ -16,8 +16,6 @@ from omegaconf import DictConfig
 
 from headrace import entry, tell_plan
 from headrace.assemble import prepare
-from headrace.config.sweep import split_sweep
-from headrace.sweep_plan import plan_jobs, plan_sweep
 
 
 def plan_run(cfg: DictConfig, overrides: Sequence[str], as_json: bool) -> None:
@@ -25,25 +23,32 @@ def plan_run(cfg: DictConfig, overrides: Sequence[str], as_json: bool) -> None:
     tell_plan.tell(prepare(cfg, overrides, flow="train", dry=True), as_json)
 
 
-def plan_all(overrides: Sequence[str], as_json: bool) -> None:
-    """Plan a sweep as a whole, and tell."""
-    jobs = list(plan_jobs("train", split_sweep(overrides), flow="train"))
-    tell_plan.tell_sweep(plan_sweep(jobs), overrides, as_json)
+def plan_all(cfg: DictConfig, overrides: Sequence[str], typed: Sequence[str], as_json: bool) -> None:
+    """Plan a sweep as a whole, and tell. Of a search, plan some points that differ in every key."""
+    from headrace.sweeps.asked import plan_asked
+
+    asked, plan = plan_asked("train", cfg, overrides)
+    if asked.search is None:
+        tell_plan.tell_sweep(plan, typed, as_json)
+    else:
+        tell_plan.tell_search(plan, asked.keys, asked.search.total, typed, as_json)
 
 
 def main() -> None:
     """Plan from the shell; exit code 0 whatever the plan says, 2 for a wrong config."""
     as_json = "--json" in sys.argv
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "--json"]
-    words = [word for word in sys.argv[1:] if word not in ("-m", "--multirun")]
+    typed = [word for word in sys.argv[1:] if word not in ("-m", "--multirun")]
 
     def task(cfg: DictConfig, overrides: Sequence[str]) -> int:
         plan_run(cfg, overrides, as_json)
         return 0
 
-    if len(words) < len(sys.argv) - 1:
-        entry.run(lambda: plan_all(words, as_json))
-    entry.shell("train", task, flow="plan")
+    def sweep(cfg: DictConfig, overrides: Sequence[str], _: str | None) -> int:
+        plan_all(cfg, overrides, typed, as_json)
+        return 0
+
+    entry.shell("train", task, flow="plan", sweep=sweep)
 
 
 if __name__ == "__main__":

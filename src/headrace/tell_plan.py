@@ -17,9 +17,10 @@ from headrace.publish import find_version, read_registry
 
 if TYPE_CHECKING:
     from headrace.assemble import Prepared
-    from headrace.sweep_plan import SweepPlan
+    from headrace.sweep_plan import StageCount, SweepPlan
 
 REASONS_AT_MOST = 20  # of one stage on a screen; JSON has all
+NOT_KNOWN = "how long that takes is not known yet"
 UNCUT = 10_000  # columns of what is no terminal
 
 
@@ -74,12 +75,51 @@ def tell_sweep(sweep: SweepPlan, overrides: Sequence[str], as_json: bool) -> Non
     print(f"\nto run it, type:\n{command}" if sweep.execute else "\nnothing would execute")
 
 
+def tell_search(
+    plan: SweepPlan, keys: Sequence[str], trials: int | None, overrides: Sequence[str], as_json: bool
+) -> None:
+    """Print the plan of a search. `plan` is that of some points which differ in every key."""
+    command = shlex.join(["python", "-m", "flows.train", "-m", *redact_overrides(overrides)])
+    once = {s.name: s.estimated_seconds for s in plan.stages if s.name in plan.shared and s.execute}
+    cached = [s.name for s in plan.stages if s.name in plan.shared and not s.execute]
+    each = {s.name: _each(s) for s in plan.stages if s.name not in plan.shared}
+    known = None not in (*once.values(), *each.values(), trials)
+    estimated = sum(filter(None, once.values())) + (trials or 0) * sum(filter(None, each.values()))
+    if as_json:
+        document = {
+            "trials": trials,
+            "keys": list(keys),
+            "cached": cached,
+            "once": once,
+            "each": each,
+            "estimated_seconds": estimated if known else None,
+            "command": command,
+        }
+        print(json.dumps(document, indent=1, ensure_ascii=False))
+        return
+    count = "trials until the time is up" if trials is None else f"{trials} trials"
+    print(f"{count} over {', '.join(keys)}\n")
+    for what, names in (("cached already", cached), ("once for all trials", once), ("in each trial", each)):
+        if names:
+            print(f"{what}: {', '.join(names)}")
+    told = f"estimated: at most {_seconds(estimated)}, with one worker" if known else NOT_KNOWN
+    print(f"\n{told}")
+    print(f"\nto run it, type:\n{command}")
+
+
+def _each(stage: StageCount) -> float | None:
+    """Return the seconds of one of a stage's executions; None where none was seen, or all are cached."""
+    if stage.estimated_seconds is None or not stage.execute:
+        return None
+    return stage.estimated_seconds / stage.execute
+
+
 def _sweep_seconds(sweep: SweepPlan) -> str:
     told = {stage.name: stage.estimated_seconds for stage in sweep.stages if stage.execute}
     known = [seconds for seconds in told.values() if seconds is not None]
     unknown = [name for name, seconds in told.items() if seconds is None]
     if not known:
-        return "how long that takes is not known yet"
+        return NOT_KNOWN
     about = f"at least {_seconds(sum(known))}, with {', '.join(unknown)} not known" if unknown else ""
     return f"estimated: {about or 'about ' + _seconds(sum(known))}, with one worker"
 

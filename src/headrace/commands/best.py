@@ -83,7 +83,7 @@ def _require(record: SweepRecord, logged: Sequence[str]) -> None:
 
 
 def _words(record: SweepRecord, trial: TrialRecord) -> list[str]:
-    from headrace.sweeps.start import alone  # brings Hydra, for which --help need not wait
+    from headrace.sweeps.asked import alone  # brings Hydra, for which --help need not wait
 
     return alone([*record.fixed, *trial.overrides])
 

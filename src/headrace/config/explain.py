@@ -11,6 +11,7 @@ import hydra
 import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -81,10 +82,17 @@ def first_of_sweep(overrides: Sequence[str]) -> list[str]:
             found.append(override)
             continue
         if parsed.is_sweep_override():
-            value = next(iter(parsed.sweep_string_iterator()))
+            value = _first(parsed)
             override = f"{override.partition('=')[0]}={value}"
         found.append(override)
     return found
+
+
+def _first(override: Override) -> str:
+    interval = override.value()
+    if isinstance(interval, IntervalSweep):
+        return str(interval.start)
+    return next(iter(override.sweep_string_iterator()))
 
 
 def _blame(error: Exception, overrides: Sequence[str]) -> str | None:

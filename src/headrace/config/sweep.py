@@ -11,14 +11,14 @@ from hydra.conf import HydraConf
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import IntervalSweep, Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
 from headrace.config.compose import COMPOSE_ERRORS, VERSION_BASE, complete, compose
 from headrace.config.folders import project_conf
 from headrace.config.override import format_override
 from headrace.config.space import parse_space
-from headrace.core.grid import grid_points
+from headrace.core.grid import grid_points, open_interval
 from headrace.errors import ConfigError
 
 Words = list[str]
@@ -31,12 +31,25 @@ def split_sweep(overrides: Sequence[str]) -> list[Words]:
     """
     try:
         parsed = OverridesParser.create().parse_overrides(overrides=complete(overrides))
+        _check_intervals(parsed)
         batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
     except COMPOSE_ERRORS as error:
         from headrace.config.explain import find_problems
 
         raise ConfigError(find_problems("train", overrides, error)) from error
     return [list(job) for batch in batches for job in batch]
+
+
+def _check_intervals(parsed: Sequence[Override]) -> None:
+    problems = [
+        open_interval(override.get_key_element().lstrip("+"), interval.start, interval.end)
+        for override in parsed
+        if isinstance(interval := override.value(), IntervalSweep)
+        and interval.start is not None
+        and interval.end is not None
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def list_jobs(params: Mapping[str, Any], words: Sequence[str]) -> list[Words]:

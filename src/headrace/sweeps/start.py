@@ -10,15 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from headrace import tell_sweep
 from headrace.adapters.sweep_files import SweepFiles
-from headrace.assemble import Memory, Prepared, prepare
+from headrace.assemble import Prepared, prepare
 from headrace.cached import read_cached
-from headrace.config.space import parse_space
-from headrace.config.sweep import JobConfigs, list_jobs
+from headrace.config.sweep import JobConfigs
 from headrace.config.sweep_settings import load_sweep_settings
 from headrace.core.record import RunRecord
 from headrace.core.secrets import redact_overrides
@@ -26,12 +24,12 @@ from headrace.core.sweep import ENDED, SweepRecord, SweepState, TrialRecord, as_
 from headrace.errors import GateRejected
 from headrace.run import new_run_id
 from headrace.sweep_plan import PlannedJob, SweepPlan, plan_jobs, plan_sweep
+from headrace.sweeps.asked import alone, read_asked
 from headrace.sweeps.engine import Engine, run_jobs
 from headrace.sweeps.job import run_sweep_job
 from headrace.sweeps.objective import check_logged, check_objective
+from headrace.sweeps.search import OpenSearch, write_point
 from headrace.sweeps.sources import Grid, Source, Trials
-
-NOT_PUBLISHED = "++publish=False"  # as Hydra writes it
 
 FAILED = 1
 INTERRUPTED = 130
@@ -66,12 +64,12 @@ class _Sweep:
         self.resumed = self.files.read(request.resumed) if request.resumed else None
         self.configs = JobConfigs(request.flow)
         self.started = time.perf_counter()
-        self.fixed: list[str] = []  # overrides that every job has
+        self.asked = read_asked(request.cfg, self.settings, request.words)
         self.plan: SweepPlan | None = None
 
     def go(self) -> int:
-        if self.settings.is_search:
-            prepared, record, source = self._prepare_search()
+        if self.asked.search is not None:
+            prepared, record, source = self._prepare_search(self.asked.search)
         else:
             prepared, record, source = self._prepare_grid()
         if self.resumed is None:
@@ -94,15 +92,13 @@ class _Sweep:
     # --- what there is to do ------------------------------------------------------------------
 
     def _prepare_grid(self) -> tuple[Prepared, SweepRecord, Source]:
-        words = [*self.request.words, *self.job_words()]
-        jobs = list_jobs(self.settings.sweeper.params, words)
-        self.fixed, others = split_shared(jobs)
+        jobs = self.asked.jobs
         prepared = self._prepare(jobs[0])
         check_objective(prepared.job, self.settings.objective)
         planned = dict(enumerate(plan_jobs(self.request.flow, jobs, self.request.flow)))
         record = self.resumed or self.new_record(prepared)
         if self.resumed is None:
-            for number, overrides in enumerate(others):
+            for number, overrides in enumerate(split_shared(jobs)[1]):
                 trial = TrialRecord(number=number, overrides=overrides, params=as_params(overrides))
                 record.trials.append(trial)
             self.plan = plan_sweep(list(planned.values()))
@@ -110,24 +106,16 @@ class _Sweep:
         self._take_cached(record, planned, prepared)
         return prepared, record, Grid(record, planned)
 
-    def _prepare_search(self) -> tuple[Prepared, SweepRecord, Source]:
-        from headrace.sweeps.search import every_branch, open_search, write_point
-
-        space, self.fixed = parse_space(
-            self.settings.sweeper.params,
-            [*self.request.words, *self.job_words()],
-            GlobalHydra.instance().config_loader(),
-        )
-        opened = open_search(self.settings, space, Memory.of(self.request.cfg).index)
-        jobs = [[*self.fixed, *write_point(point)] for point in every_branch(space)]
+    def _prepare_search(self, search: OpenSearch) -> tuple[Prepared, SweepRecord, Source]:
+        jobs = self.asked.jobs
         prepared = self._prepare(jobs[0])
         check_objective(prepared.job, self.settings.objective)
         record = self.resumed or self.new_record(prepared)
         if self.resumed is None:
             planned = plan_sweep(list(plan_jobs(self.request.flow, jobs, self.request.flow)))
-            tell_sweep.tell_space(list(space.domains), opened.total, planned)
+            tell_sweep.tell_space(self.asked.keys, search.total, planned)
         left = self._seconds_left(record)
-        trials = Trials(record, opened.search, write_point, opened.total, left)
+        trials = Trials(record, search.search, write_point, search.total, left)
         return prepared, record, trials
 
     def _seconds_left(self, record: SweepRecord) -> float | None:
@@ -153,10 +141,6 @@ class _Sweep:
                 trial.state = "rejected" if found.rejected else "cached"
                 trial.run, trial.metrics = found.run, found.metrics
 
-    def job_words(self) -> list[str]:
-        """Return what every job is told beside what was typed."""
-        return [] if self.settings.publish == "all" else [NOT_PUBLISHED]
-
     def new_record(self, prepared: Prepared) -> SweepRecord:
         """Return the record of a sweep that begins now."""
         typed = [*_hydra_words(self.request.cfg), *self.request.words]
@@ -172,7 +156,7 @@ class _Sweep:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=0.0,
             objective=dict(self.settings.objective),
-            fixed=redact_overrides(self.fixed),
+            fixed=redact_overrides(self.asked.fixed),
             resume=shlex.join(["python", "-m", f"flows.{self.request.flow}", "-m", f"resume={sweep_id}"]),
         )
 
@@ -218,7 +202,7 @@ class _Sweep:
     ) -> Mapping[str, Any]:
         return {
             "flow": self.request.flow,
-            "overrides": [*self.fixed, *trial.overrides],
+            "overrides": [*self.asked.fixed, *trial.overrides],
             "params": trial.params,
             "trial": trial.number,
             "sweep": record.id,
@@ -245,7 +229,7 @@ class _Sweep:
 
     def _publish_best(self, record: SweepRecord, best: TrialRecord) -> int:
         tell_sweep.tell_best(best)
-        published = self.request.publish(alone([*self.fixed, *best.overrides]))
+        published = self.request.publish(alone([*self.asked.fixed, *best.overrides]))
         if published is None:
             return 0
         record.published = published.published
@@ -261,8 +245,3 @@ def _state_of(record: SweepRecord) -> SweepState:
 def _hydra_words(cfg: DictConfig) -> list[str]:
     words = OmegaConf.select(cfg, "hydra.overrides.hydra") or []
     return [str(word) for word in words if not str(word).startswith("hydra.mode=")]
-
-
-def alone(overrides: Sequence[str]) -> list[str]:
-    """Return the overrides that run a job of a sweep alone, so that it publishes."""
-    return [word for word in overrides if word != NOT_PUBLISHED and not word.startswith("+sweep=")]

@@ -1,0 +1,61 @@
+"""What a sweep is asked to do: the jobs of a grid, or a space to search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+from headrace.assemble import Memory, prepare
+from headrace.config.space import parse_space
+from headrace.config.sweep import JobConfigs, Words, list_jobs
+from headrace.config.sweep_settings import SweepSettings, load_sweep_settings
+from headrace.core.sweep import split_shared
+from headrace.sweep_plan import SweepPlan, plan_jobs, plan_sweep
+from headrace.sweeps.objective import check_objective
+from headrace.sweeps.search import OpenSearch, every_branch, open_search, write_point
+
+NOT_PUBLISHED = "++publish=False"  # as Hydra writes it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a command line and its config ask for.
+
+    `jobs` are all of a grid; of a search they are a few points that differ in every key, to check and
+    plan with. `fixed` are the overrides that every job has, `keys` what a search varies.
+    """
+
+    jobs: list[Words]
+    fixed: Words
+    keys: tuple[str, ...] = ()
+    search: OpenSearch | None = None
+
+
+def read_asked(cfg: DictConfig, settings: SweepSettings, words: Sequence[str]) -> Asked:
+    """Return what a sweep with these overrides is to do. Raises `ConfigError` with every problem."""
+    if settings.publish != "all":
+        words = [*words, NOT_PUBLISHED]
+    if not settings.is_search:
+        jobs = list_jobs(settings.sweeper.params, words)
+        return Asked(jobs=jobs, fixed=split_shared(jobs)[0])
+    space, fixed = parse_space(settings.sweeper.params, words, GlobalHydra.instance().config_loader())
+    search = open_search(settings, space, Memory.of(cfg).index)
+    jobs = [[*fixed, *write_point(point)] for point in every_branch(space)]
+    return Asked(jobs=jobs, fixed=fixed, keys=tuple(space.domains), search=search)
+
+
+def plan_asked(flow: str, cfg: DictConfig, words: Sequence[str]) -> tuple[Asked, SweepPlan]:
+    """Plan a sweep that nobody starts. Raises `ConfigError` where a real one would."""
+    settings = load_sweep_settings(cfg)
+    asked = read_asked(cfg, settings, words)
+    first = prepare(JobConfigs(flow).compose(asked.jobs[0]), asked.jobs[0], flow=flow, dry=True)
+    check_objective(first.job, settings.objective)
+    return asked, plan_sweep(list(plan_jobs(flow, asked.jobs, flow)))
+
+
+def alone(overrides: Sequence[str]) -> Words:
+    """Return the overrides that run a job of a sweep alone, so that it publishes."""
+    return [word for word in overrides if word != NOT_PUBLISHED and not word.startswith("+sweep=")]
