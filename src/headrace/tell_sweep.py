@@ -113,7 +113,7 @@ def trial_line(trial: TrialRecord, record: SweepRecord, total: int | None) -> st
     """Say in one line how a job ended."""
     of = f"/{total}" if total is not None else ""
     told = " ".join(f"{name} {trial.metrics[name]:.4g}" for name in _metrics(record) if name in trial.metrics)
-    what = ", ".join(f"{name}={value}" for name, value in trial.params.items())
+    what = ", ".join(f"{name}={_cell(value)}" for name, value in trial.params.items())
     why = "" if trial.state in GOOD else f": {(trial.error or '').partition(chr(10))[0]}".rstrip(": ")
     took = f" in {trial.seconds:.1f} s" if trial.seconds else ""
     return f"  job {trial.number}{of}  {what}  {told}  {trial.state}{took}{why}".replace("    ", "  ")

@@ -14,6 +14,7 @@ from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from headrace.adapters.report_channel import Reporter, ReportListener
@@ -52,6 +53,22 @@ def test_each_score_is_answered(listener: ReportListener, heard: Heard) -> None:
     assert [reporter(1, 0.5), reporter(2, -0.5), reporter(3, 1.0)] == [False, True, False]
     assert heard == [(7, 1, 0.5), (7, 2, -0.5), (7, 3, 1.0)]
     reporter.close()
+
+
+def test_a_judge_that_errs_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    """It stops no job, its error is logged, and what says no as NumPy does is understood."""
+
+    def judge(trial: int, step: int, score: float) -> bool:
+        if step == 1:
+            raise ValueError("not at the first step")
+        return np.float64(score) < 0  # type: ignore[return-value]
+
+    listener = ReportListener(judge)
+    reporter = Reporter(7, listener.address())
+    assert [reporter(1, -0.5), reporter(2, -0.5), reporter(3, 1.0)] == [False, True, False]
+    assert "not at the first step" in caplog.text
+    reporter.close()
+    listener.close()
 
 
 def test_the_address_survives_json(listener: ReportListener) -> None:

@@ -429,6 +429,16 @@ def test_pruners_stop_the_worse_trials(name: str, direction: Literal["maximize",
     assert min(train(new, -5.0) for _ in range(10)) < 9
 
 
+@pytest.mark.parametrize("name", PRUNERS)
+def test_verdicts_are_of_python(name: str) -> None:
+    """Some of Optuna's pruners answer with NumPy's booleans, which JSON does not know."""
+    played = OptunaSearch(PLANE, ["maximize"], sampler("RandomSampler"), pruner(name, **PRUNERS[name]))
+    train(played, 1.0)
+    suggestion = played.ask()
+    assert suggestion is not None
+    assert {type(played.report(suggestion.number, step, -float(step))) for step in range(9)} == {bool}
+
+
 def test_a_threshold_is_of_the_score_for_what_is_maximized() -> None:
     """ThresholdPruner compares with the score itself."""
     played = OptunaSearch(PLANE, ["maximize"], None, pruner("ThresholdPruner", lower=0.5))

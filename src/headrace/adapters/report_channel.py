@@ -6,6 +6,7 @@ JSON over a socket; both ends prove that they know the sweep's key, and nothing 
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import socket
 import threading
@@ -17,6 +18,8 @@ from typing import Any
 
 Judge = Callable[[int, int, float], bool]
 """Takes a trial's number, a step and a score; returns whether the trial is hopeless."""
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 BYTES_AT_MOST = 1 << 12
@@ -72,8 +75,15 @@ class ReportListener:
             answer_challenge(connection, self._key)
             while not self._closed:
                 trial, step, score = json.loads(connection.recv_bytes(BYTES_AT_MOST))
-                hopeless = self._judge(int(trial), int(step), float(score))
+                hopeless = self._ask(int(trial), int(step), float(score))
                 connection.send_bytes(json.dumps(hopeless).encode())
+
+    def _ask(self, trial: int, step: int, score: float) -> bool:
+        try:
+            return bool(self._judge(trial, step, score))
+        except Exception:  # what the judge gets wrong is no reason to give a job up
+            log.exception("job %d is not judged at step %d", trial, step)
+            return False
 
 
 class Reporter:

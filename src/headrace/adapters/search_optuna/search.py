@@ -112,7 +112,7 @@ class OptunaSearch:
             return False
         # Not `Trial.report`, which wants the object that `ask` made: a reopened trial has none.
         self._open.storage.set_trial_intermediate_value(trial._trial_id, step, self._sign * score)
-        return self._study.pruner.prune(self._study, self._open.trial(number))
+        return bool(self._study.pruner.prune(self._study, self._open.trial(number)))  # NumPy's, of some
 
     def tell(self, number: int, end: TrialEnd, values: Sequence[float] = ()) -> None:
         """Take how an open trial ended. A value that is no finite number makes it a failed one."""
