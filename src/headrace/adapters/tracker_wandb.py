@@ -60,6 +60,7 @@ class WandbTracker:
         self._folder = Path(dir).absolute()
         self._mode = choose_mode(mode, os.environ)
         self._recorder: _Recorder | None = None
+        self._finished = False
 
     def start(
         self,
@@ -86,7 +87,8 @@ class WandbTracker:
             "spool": str(self._folder / "spool" / wandb_id),
         }
         try:
-            self._recorder = _Recorder(start, self._folder)
+            self._recorder = _find_recorder(self._folder, Path(start["spool"]))
+            self._recorder.begin(start)
         except OSError as error:
             log.warning("W&B: the run is not logged, its recorder does not start: %s", error)
 
@@ -114,12 +116,13 @@ class WandbTracker:
             )
 
     def finish(self, state: str, summary: Mapping[str, Any]) -> None:
-        if self._recorder is None or self._recorder.closed:
+        if self._recorder is None or self._finished:
             return
+        self._finished = True
         figures = without_secrets({**summary, "state": state})
         exit_code = 0 if state in ("succeeded", "rejected", "pruned") else 1
         self._recorder.send({"op": "finish", "summary": figures, "exit_code": exit_code})
-        self._recorder.close(WAIT_SECONDS[self._mode])
+        self._recorder.finish(WAIT_SECONDS[self._mode])
 
     def info(self) -> dict[str, Any]:
         return {} if self._recorder is None else dict(self._recorder.info)
@@ -154,13 +157,28 @@ def _has_key(environ: Mapping[str, str]) -> bool:
     return False
 
 
+_waiting: dict[Path, _Recorder] | None = None  # by folder: done with a run of this process
+
+
+def keep_recorders() -> None:
+    """Let recorders wait for the next run of this process, which has many, instead of ending."""
+    global _waiting
+    _waiting = {} if _waiting is None else _waiting
+
+
+def _find_recorder(folder: Path, spool: Path) -> _Recorder:
+    found = None if _waiting is None else _waiting.pop(folder, None)
+    return found if found is not None and found.alive else _Recorder(folder, spool)
+
+
 class _Recorder:
     """The recorder's process with its two pipes; a thread serves each, so that nobody waits."""
 
-    def __init__(self, start: dict[str, Any], folder: Path) -> None:
-        self.info: dict[str, Any] = {"id": start["id"]}
-        self.closed = False
-        self._spool = Path(start["spool"])
+    def __init__(self, folder: Path, spool: Path) -> None:
+        self.info: dict[str, Any] = {}
+        self._folder = folder
+        self._closed = False
+        self._spool = spool
         self._spool.mkdir(parents=True, exist_ok=True)
         self._errors = self._spool / "stderr.txt"
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -179,10 +197,22 @@ class _Recorder:
             )
         for serve in (self._write, self._read):
             threading.Thread(target=serve, name=f"wandb{serve.__name__}", daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def begin(self, start: dict[str, Any]) -> None:
+        self.info = {"id": start["id"]}
+        self._spool = Path(start["spool"])
+        self._spool.mkdir(parents=True, exist_ok=True)
+        self._done.clear()
+        if not self.alive:
+            self._done.set()  # the reader has left already
         self.send(start)
 
     def send(self, command: Mapping[str, Any]) -> None:
-        if not self.closed:
+        if not self._closed:
             self._lines.put(json.dumps(command, default=_plain) + "\n")
 
     def keep(self, name: str, files: Mapping[str, Path]) -> dict[str, str]:
@@ -199,15 +229,22 @@ class _Recorder:
             copies[inside] = str(copy)
         return copies
 
-    def close(self, wait_seconds: float) -> None:
-        """Send nothing more and wait until all is written, or for so long."""
-        self.closed = True
-        self._lines.put(None)
+    def finish(self, wait_seconds: float) -> None:
+        """Wait until all of the run is written, or for so long; then end, or wait for another run."""
+        if _waiting is None:
+            self._close()
         if not self._done.wait(wait_seconds):
+            self._close()
             log.warning(
                 "W&B: still writing after %.0f s; process %d ends by itself when it is done.",
                 wait_seconds, self._process.pid,
             )  # fmt: skip
+        elif _waiting is not None and self.alive:
+            _waiting[self._folder] = self
+
+    def _close(self) -> None:
+        self._closed = True
+        self._lines.put(None)
 
     def _write(self) -> None:
         assert self._process.stdin is not None
@@ -219,7 +256,6 @@ class _Recorder:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        finished = False
         with self._process.stdout as stream:
             for line in stream:
                 report = json.loads(line)
@@ -228,9 +264,8 @@ class _Recorder:
                 elif "warning" in report:
                     log.warning("W&B: %s", report["warning"])
                 elif "done" in report:
-                    finished = True
                     self._done.set()
-        if not finished:
+        if not self._done.is_set():
             said = (
                 self._errors.read_text("utf-8", "replace").strip().splitlines()
                 if self._errors.exists()

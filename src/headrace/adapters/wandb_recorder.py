@@ -2,7 +2,8 @@
 
 Commands come as JSON lines on standard input, reports go as JSON lines to standard output: what the
 run is called and where it is (`info`), what went wrong (`warning`), and that all is written (`done`).
-It ends when its input ends, so a run that was killed is closed as failed.
+After a run it waits for the next one. It ends when its input ends, so a run that was killed is closed
+as failed.
 """
 
 from __future__ import annotations
@@ -22,24 +23,28 @@ def main() -> None:
     reports = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not look like a report
     commands = _commands(sys.stdin)
-    start = next(commands, None)
-    if start is None:
-        return
-    try:
-        run = _open_run(start, reports)
-    except Exception as error:  # any trouble of a tracker is a warning, see the port
-        _warn(reports, f"the run is not logged: {type(error).__name__}: {error}")
-        run = None
-    if run is not None:
-        _tell(reports, {"info": _info(run)})
-        _record(run, commands, reports)
-    shutil.rmtree(start["spool"], ignore_errors=True)
-    _tell(reports, {"done": True})
+    while (start := next(commands, None)) is not None:
+        try:
+            run = _open_run(start, reports)
+        except Exception as error:  # any trouble of a tracker is a warning, see the port
+            _warn(reports, f"the run is not logged: {type(error).__name__}: {error}")
+            _skip(commands)
+        else:
+            _tell(reports, {"info": _info(run)})
+            _record(run, commands, reports)
+        shutil.rmtree(start["spool"], ignore_errors=True)
+        _tell(reports, {"done": True})
 
 
 def _commands(stream: TextIO) -> Iterator[dict[str, Any]]:
     for line in stream:
         yield json.loads(line)
+
+
+def _skip(commands: Iterator[dict[str, Any]]) -> None:
+    for command in commands:
+        if command["op"] == "finish":
+            return
 
 
 def _tell(reports: TextIO, report: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.errors import HeadraceError
-from headrace.sweeps.job import forget, run_sweep_job
+from headrace.sweeps.job import forget, run_kept_job
 
 API_URL = "PREFECT_API_URL"
 OURS = ("headrace", "hydra_plugins", "flows", "__main__", "__mp_main__")
@@ -30,7 +30,7 @@ class ProjectNotThere(HeadraceError):
 
 
 def run_job_away(payload: Mapping[str, Any], api_url: str | None) -> dict[str, Any]:
-    """Run one job as `run_sweep_job` does, with the code, the config and the Prefect API of its sweep.
+    """Run one job as `run_kept_job` does, with the code, the config and the Prefect API of its sweep.
 
     Raises `ProjectNotThere`.
     """
@@ -42,7 +42,7 @@ def run_job_away(payload: Mapping[str, Any], api_url: str | None) -> dict[str, A
     if api_url is not None:
         os.environ[API_URL] = api_url
     _begin(payload["sweep"])
-    return run_sweep_job(payload)
+    return run_kept_job(payload)
 
 
 _sweeps: list[str] = []  # the one that this process works for

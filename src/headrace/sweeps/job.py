@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict, read_write
 
 from headrace.adapters.report_channel import Reporter
+from headrace.adapters.tracker_wandb import keep_recorders
 from headrace.assemble import Memory, Prepared, prepare
 from headrace.cached import read_cached
 from headrace.config.folders import use_conf
@@ -48,6 +49,12 @@ def run_sweep_job(payload: Mapping[str, Any]) -> dict[str, Any]:
             traceback.print_exc()
             result = {"state": "failed", "error": f"{type(error).__name__}: {error}"}
     return {"seconds": round(time.perf_counter() - started, 3), **result}
+
+
+def run_kept_job(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Run one job of many in this process, which keeps what they share."""
+    keep_recorders()
+    return run_sweep_job(payload)
 
 
 def _run(payload: Mapping[str, Any], folder: Path) -> dict[str, Any]:

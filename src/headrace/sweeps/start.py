@@ -26,7 +26,7 @@ from headrace.run import new_run_id
 from headrace.sweep_plan import PlannedJob, SweepPlan, plan_jobs, plan_sweep
 from headrace.sweeps.asked import alone, read_asked
 from headrace.sweeps.engine import Engine, run_jobs
-from headrace.sweeps.job import run_sweep_job
+from headrace.sweeps.job import run_kept_job
 from headrace.sweeps.objective import check_logged, check_objective
 from headrace.sweeps.search import OpenSearch, write_point
 from headrace.sweeps.sources import Grid, Source, Trials
@@ -177,7 +177,7 @@ class _Sweep:
         display = tell_sweep.open_display(record, source.total)
 
         def body() -> None:
-            with open_workers(self.settings, source, run_sweep_job, record) as (workers, reports):
+            with open_workers(self.settings, source, run_kept_job, record) as (workers, reports):
                 run_jobs(
                     Engine(
                         record=record,
