@@ -144,6 +144,33 @@ def wait_for_end(pid: int) -> None:
     os.close(descriptor)
 
 
+def test_a_recorder_is_kept_for_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of a process with many share one recorder and nothing else; one that died is replaced."""
+    monkeypatch.setattr(tracker_wandb, "_waiting", None)  # to be restored
+    tracker_wandb.keep_recorders()
+    folders, processes = [], []
+    for number in range(3):
+        tracker = WandbTracker("beaks", mode="offline", dir=tmp_path / "wandb")
+        tracker.start(f"run-{number}", "penguins", {"number": number}, [])
+        tracker.log({f"loss_{number}": 0.5}, step=number)
+        tracker.finish("succeeded", {"last": number})
+        folders.append(Path(tracker.info()["dir"]))
+        assert tracker._recorder is not None
+        processes.append(tracker._recorder._process)
+        if number == 1:
+            processes[-1].kill()
+            processes[-1].wait()
+    processes[-1].kill()
+    assert processes[0] is processes[1]
+    assert processes[1] is not processes[2]
+    for number, folder in enumerate(folders):
+        run = read_back(folder)
+        assert run["config"] == {"number": number}
+        figures = {name for name in run["summary"] if not name.startswith("_")}
+        assert figures == {f"loss_{number}", "step", "last", "state"}
+        assert run["exit_code"] == 0
+
+
 def test_trouble_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
