@@ -84,7 +84,7 @@ class ProcessWorkers:
             if not slot.busy:
                 number, payload = self._waiting.popleft()
                 slot.busy = True
-                future = slot.pool().submit(self._call, payload)
+                future = slot.pool().submit(_perform, self._call, payload)
                 future.add_done_callback(lambda f, s=slot, n=number: self._done.put((s, n, f)))  # type: ignore[misc]
 
 
@@ -130,6 +130,15 @@ def _begin(environment: Mapping[str, str]) -> None:
     # An interrupt from the keyboard reaches every process of the terminal; a run handles it itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _perform(call: Call, payload: Mapping[str, Any]) -> Any:
+    """Do one job, which `interrupt` reaches as a `KeyboardInterrupt`."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return call(payload)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _end_with_parent() -> None:
