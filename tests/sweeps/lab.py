@@ -21,6 +21,7 @@ from flows.train import main
 from headrace.adapters.sweep_files import SweepFiles
 from headrace.config import folders
 from headrace.core.sweep import SweepRecord, TrialRecord
+from headrace.sweeps.job import forget
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -192,6 +193,8 @@ def lab(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFix
     made.write()
     yield made
     sys.modules.pop("lab_stages", None)
+    folders._used.clear()  # of a job that ran in this process
+    forget()
 
 
 def until(look: Callable[[], T]) -> T:

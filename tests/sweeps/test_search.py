@@ -76,6 +76,8 @@ class TestOpenSearch:
         [
             ([C], [RANDOM], "hydra.sweeper.n_trials: a search needs a budget"),
             ([], [RANDOM, "hydra.sweeper.n_trials=3"], "there is nothing to search"),
+            ([C], ["hydra.sweeper.sampler=tpe", "hydra.sweeper.n_trials=3"], "hydra.sweeper.sampler"),
+            ([C], [RANDOM, "hydra.sweeper.n_trials=3", "hydra.sweeper.pruner=5"], "hydra.sweeper.pruner"),
             (
                 [C],
                 [
