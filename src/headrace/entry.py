@@ -13,7 +13,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from headrace.config.compose import COMPOSE_ERRORS, VERSION_BASE, complete, compose, require_experiment
+from headrace.config.compose import (
+    COMPOSE_ERRORS,
+    VERSION_BASE,
+    complete,
+    compose,
+    open_conf,
+    require_experiment,
+)
 from headrace.config.folders import project_conf
 from headrace.core.secrets import redact_overrides
 from headrace.errors import ConfigError, HeadraceError
@@ -127,7 +134,9 @@ def _run_by_hydra(
             raise
         from headrace.config.explain import find_problems, first_of_sweep
 
-        problems = find_problems(config_name, first_of_sweep(overrides), error)
+        with open_conf() as loader:
+            firsts = first_of_sweep(overrides, loader)
+        problems = find_problems(config_name, firsts, error)
         raise ConfigError(problems) from error
     return max(codes, default=0)
 

@@ -22,7 +22,8 @@ Text = Callable[..., str]
     [
         pytest.param(
             [],
-            "no experiment is chosen; there are: breast_cancer, breast_cancer_search, digits, digits_search, flights, penguins "
+            "no experiment is chosen; there are: breast_cancer, breast_cancer_search, digits, digits_search, "
+            "flights, penguins "
             "type: python -m flows.train +experiment=breast_cancer",
             id="no experiment",
         ),

@@ -1,13 +1,19 @@
-"""In which order the jobs of a grid are handed out."""
+"""In which order the jobs of a grid are handed out, and the trials of a search."""
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from optuna.pruners import ThresholdPruner
+from optuna.samplers import RandomSampler
+
+from headrace.adapters.search_optuna import OptunaSearch
 from headrace.config.sweep import split_sweep
-from headrace.core.sweep import SweepRecord, TrialRecord, TrialState
+from headrace.core.space import Interval, Space
+from headrace.core.sweep import SweepRecord, TrialRecord, TrialState, parse_sweep
 from headrace.sweep_plan import plan_jobs
-from headrace.sweeps.sources import Grid
+from headrace.sweeps.sources import Grid, Trials
 from tests.toy import Toy, toy
 
 __all__ = ["toy"]
@@ -99,3 +105,106 @@ class TestGrid:
         """A grid has no pruner."""
         source, _ = grid(FACTORS)
         assert source.judge(0, 1, -1e9) is False
+
+
+def trials(
+    record: SweepRecord, n_trials: int | None = 3, seconds: float | None = None, prunes: bool = False
+) -> tuple[Trials, OptunaSearch]:
+    """Search the numbers from 1 to 9, each of which is its own score."""
+    space = Space(domains={"x": Interval(low=1, high=9, integer=True)})
+    pruner = (lambda: ThresholdPruner(lower=5)) if prunes else None
+    search = OptunaSearch(
+        space, ["maximize"], lambda seed: RandomSampler(seed=seed), pruner, n_trials=n_trials
+    )
+    return Trials(record, search, lambda point: [f"x={point['x']}"], n_trials, seconds), search
+
+
+def empty() -> SweepRecord:
+    return SweepRecord(
+        id="20260101-000000-aaaaaaa", experiment="toy", flow="train", command="c", overrides=[],
+        state="running", started="2026-01-01T00:00:00+00:00", seconds=0.0, objective={"score": "maximize"},
+    )  # fmt: skip
+
+
+def take_trial(source: Trials) -> TrialRecord:
+    trial = source.next()
+    assert trial is not None
+    return trial
+
+
+def end_trial(source: Trials, trial: TrialRecord, state: TrialState = "succeeded") -> None:
+    trial.state = state
+    trial.metrics = {"score": float(trial.params["x"])} if state == "succeeded" else {}
+    source.ended(trial)
+
+
+def told(search: OptunaSearch) -> list[tuple[str, list[float] | None]]:
+    """Return what the sampler knows of its trials."""
+    return [(trial.state.name, trial.values) for trial in search._study.get_trials(deepcopy=False)]
+
+
+class TestTrials:
+    def test_as_many_as_the_budget(self) -> None:
+        """Each is written into the record as it is asked for, with its number and its overrides."""
+        record = empty()
+        source, _ = trials(record)
+        found = [take_trial(source) for _ in range(3)]
+        assert source.next() is None
+        assert record.trials == found
+        assert [trial.number for trial in found] == [0, 1, 2]
+        assert [trial.overrides for trial in found] == [[f"x={trial.params['x']}"] for trial in found]
+
+    def test_the_search_is_told_each_end(self) -> None:
+        """A trial that failed or was pruned is no good one, and none is left open."""
+        source, search = trials(empty())
+        states: list[TrialState] = ["succeeded", "failed", "pruned"]
+        values = []
+        for state in states:
+            trial = take_trial(source)
+            values.append(float(trial.params["x"]))
+            end_trial(source, trial, state)
+        assert told(search) == [("COMPLETE", [values[0]]), ("FAIL", None), ("PRUNED", None)]
+
+    def test_no_trial_starts_when_the_time_is_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Those that run may end; a sweep that goes on with no time left starts none either."""
+        now = [100.0]
+        monkeypatch.setattr("headrace.sweeps.sources.time.monotonic", lambda: now[0])
+        record = empty()
+        source, _ = trials(record, n_trials=None, seconds=60.0)
+        assert source.total is None
+        first = take_trial(source)
+        now[0] = 159.0
+        take_trial(source)
+        now[0] = 160.0
+        assert source.next() is None
+        end_trial(source, first)
+        assert [trial.state for trial in record.trials] == ["succeeded", "waiting"]
+        late, _ = trials(record, n_trials=None, seconds=0.0)
+        assert late.next() is None
+
+    def test_a_hopeless_trial_is_told(self) -> None:
+        """Its reports are in the record; a number that is no trial's is let go on."""
+        record = empty()
+        source, _ = trials(record, prunes=True)
+        take_trial(source)
+        assert [source.judge(0, step, score) for step, score in ((1, 6.0), (2, 4.0))] == [False, True]
+        assert record.trials[0].reports == [(1, 6.0), (2, 4.0)]
+        assert source.judge(7, 1, 0.0) is False
+
+    def test_a_search_that_goes_on(self) -> None:
+        """The search knows what ended; what did not is handed out first, anew, and the budget is the same."""
+        record = empty()
+        source, _ = trials(record, n_trials=4, prunes=True)
+        first, second, third = (take_trial(source) for _ in range(3))
+        end_trial(source, first)
+        end_trial(source, second, "failed")
+        source.judge(2, 1, 8.0)
+        third.state = "running"
+        again, search = trials(parse_sweep(json.loads(json.dumps(record.to_json()))), n_trials=4, prunes=True)
+        assert told(search) == [("COMPLETE", [float(first.params["x"])]), ("FAIL", None), ("RUNNING", None)]
+        reopened = take_trial(again)
+        assert (reopened.number, reopened.params, reopened.reports) == (2, third.params, [])
+        assert take_trial(again).number == 3
+        assert again.next() is None
+        end_trial(again, reopened)
+        assert told(search)[2] == ("COMPLETE", [float(third.params["x"])])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 
 import hydra
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -49,8 +51,7 @@ def compose(
         for_experiment: Whether one must be chosen; not for what a project has without, such as its lake.
         leave_out: Groups that the caller does not need, which saves their time where the config has them.
     """
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(version_base=VERSION_BASE, config_dir=str(project_conf())):
+    with open_conf():
         try:
             cfg = _compose(config_name, complete(overrides), leave_out)
         except COMPOSE_ERRORS as error:
@@ -64,6 +65,14 @@ def compose(
         if for_experiment:
             require_experiment(cfg, config_name)
     return cfg
+
+
+@contextmanager
+def open_conf() -> Iterator[ConfigLoader]:
+    """Let Hydra know where the project's config is, and give what loads from there."""
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(version_base=VERSION_BASE, config_dir=str(project_conf())):
+        yield GlobalHydra.instance().config_loader()
 
 
 def _compose(config_name: str, words: Sequence[str], leave_out: Sequence[str]) -> DictConfig:

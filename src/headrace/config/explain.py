@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 import hydra
 import yaml
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
@@ -37,8 +38,8 @@ def find_problems(config_name: str, overrides: Sequence[str], first: Exception) 
     """Take away the override that Hydra stumbles over, again and again, and name each one."""
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(version_base=VERSION_BASE, config_dir=str(project_conf())):
-        sweeps = list(_explain_sweeps(config_name, overrides))
-        good = first_of_sweep(overrides)
+        good = first_of_sweep(overrides, GlobalHydra.instance().config_loader())
+        sweeps = list(_explain_sweeps(config_name, overrides, good))
         bad: list[tuple[str, Exception]] = []
         cfg: DictConfig | None = None
         error: Exception | None = first
@@ -63,36 +64,35 @@ def _try(config_name: str, overrides: Sequence[str]) -> tuple[DictConfig | None,
         return None, error
 
 
-def _explain_sweeps(config_name: str, overrides: Sequence[str]) -> Iterator[Problem]:
+def _explain_sweeps(config_name: str, overrides: Sequence[str], firsts: Sequence[str]) -> Iterator[Problem]:
     """Tell overrides with several values; `-m` has them replaced before they come here."""
-    for override, first in zip(overrides, first_of_sweep(overrides), strict=True):
+    for override, first in zip(overrides, firsts, strict=True):
         if override != first:
             command = shlex.join(["python", "-m", f"flows.{config_name}", "-m", *redact_overrides(overrides)])
             name, _, values = redact_overrides([override])[0].partition("=")
             yield Problem(name.lstrip("+~"), f"'{values}' is a sweep, which needs -m", f"type: {command}")
 
 
-def first_of_sweep(overrides: Sequence[str]) -> list[str]:
+def first_of_sweep(overrides: Sequence[str], loader: ConfigLoader) -> list[str]:
     """Take the first value of each override that sweeps, so that one config can be composed."""
     found = []
     for override in overrides:
         try:
-            parsed = OverridesParser.create().parse_override(complete([override])[0])
+            (parsed,) = OverridesParser.create(loader).parse_overrides(complete([override]))
         except HydraException:
             found.append(override)
             continue
         if parsed.is_sweep_override():
-            value = _first(parsed)
-            override = f"{override.partition('=')[0]}={value}"
+            override = f"{override.partition('=')[0]}={_first_value(parsed)}"
         found.append(override)
     return found
 
 
-def _first(override: Override) -> str:
-    interval = override.value()
-    if isinstance(interval, IntervalSweep):
-        return str(interval.start)
-    return next(iter(override.sweep_string_iterator()))
+def _first_value(parsed: Override) -> str:
+    value = parsed.value()
+    if isinstance(value, IntervalSweep):
+        return str(value.start)
+    return next(iter(parsed.sweep_string_iterator()), "")
 
 
 def _blame(error: Exception, overrides: Sequence[str]) -> str | None:

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.conf import HydraConf
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override, OverrideType
+from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf
 
-from headrace.config.compose import COMPOSE_ERRORS, VERSION_BASE, complete, compose
-from headrace.config.folders import project_conf
+from headrace.config.compose import COMPOSE_ERRORS, complete, compose, open_conf
 from headrace.config.override import format_override
 from headrace.config.space import parse_space
-from headrace.core.grid import grid_points, open_interval
-from headrace.errors import ConfigError
+from headrace.core.grid import grid_points
+from headrace.errors import ConfigError, Problem
 
 Words = list[str]
 
@@ -30,9 +27,11 @@ def split_sweep(overrides: Sequence[str]) -> list[Words]:
     Raises `ConfigError` with every problem of the overrides.
     """
     try:
-        parsed = OverridesParser.create().parse_overrides(overrides=complete(overrides))
-        _check_intervals(parsed)
-        batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+        with open_conf() as loader:  # it knows the options of `model=glob(*)`
+            parsed = OverridesParser.create(loader).parse_overrides(overrides=complete(overrides))
+            if open_ended := [override for override in parsed if override.is_interval_sweep()]:
+                raise ConfigError(list(map(_not_listed, open_ended)))
+            batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
     except COMPOSE_ERRORS as error:
         from headrace.config.explain import find_problems
 
@@ -40,16 +39,10 @@ def split_sweep(overrides: Sequence[str]) -> list[Words]:
     return [list(job) for batch in batches for job in batch]
 
 
-def _check_intervals(parsed: Sequence[Override]) -> None:
-    problems = [
-        open_interval(override.get_key_element().lstrip("+"), interval.start, interval.end)
-        for override in parsed
-        if isinstance(interval := override.value(), IntervalSweep)
-        and interval.start is not None
-        and interval.end is not None
-    ]
-    if problems:
-        raise ConfigError(problems)
+def _not_listed(override: Override) -> Problem:
+    key = override.get_key_element()
+    hint = f"to search it, type: +sweep=tpe; for a grid: {key}=<value>,<value>"
+    return Problem(key.lstrip("+"), f"a grid cannot list every number of {override.get_value_string()}", hint)
 
 
 def list_jobs(params: Mapping[str, Any], words: Sequence[str]) -> list[Words]:
@@ -115,9 +108,7 @@ class JobConfigs:
         if not words:
             return
         parser = OverridesParser.create()
-        GlobalHydra.instance().clear()
-        with hydra.initialize_config_dir(version_base=VERSION_BASE, config_dir=str(project_conf())):
-            loader = GlobalHydra.instance().config_loader()
+        with open_conf() as loader:
             for word in words:
                 override = self._parsed[word] = _parse_or_none(parser, word)
                 if override is None:

@@ -35,9 +35,11 @@ class SweeperNode:
     """What the jobs of a sweep are, at `hydra.sweeper`. Without a sampler they are a grid."""
 
     _target_: str = "hydra_plugins.headrace_sweeper.HeadraceSweeper"
+    _recursive_: bool = False  # else Hydra builds sampler and pruner, without seed and search space
     params: dict[str, Any] = field(default_factory=dict)  # the space, in the grammar of overrides
-    sampler: Optional[dict[str, Any]] = None  # noqa: UP045  # a node such as optuna.samplers.TPESampler
-    pruner: Optional[dict[str, Any]] = None  # noqa: UP045  # a node such as optuna.pruners.HyperbandPruner
+    # Any, because Hydra cannot put a mapping where an Optional[dict] is None.
+    sampler: Any = None  # a node such as optuna.samplers.TPESampler
+    pruner: Any = None  # a node such as optuna.pruners.HyperbandPruner
     n_trials: Optional[int] = None  # noqa: UP045  # null: as many as the budget of time or the grid allows
     minutes: Optional[float] = None  # noqa: UP045  # start no trial after that
     seed: Optional[int] = None  # noqa: UP045  # of the sampler; null: the experiment's

@@ -36,12 +36,6 @@ def is_open(domain: Domain) -> bool:
     return isinstance(domain, Interval) and not domain.integer and domain.step is None
 
 
-def open_interval(key: str, low: float, high: float) -> Problem:
-    """Return what is wrong with an interval in a grid."""
-    found = f"a grid cannot list every number from {low} to {high}"
-    return Problem(key, found, f"add +sweep=tpe to search it, or type: {key}=range({low},{high},<step>)")
-
-
 def step_value(domain: Interval, n: int) -> float:
     """Return `low + n * step` as a person would reckon it: 3 steps of 0.1 are 0.3."""
     value = _exact(domain.low) + n * _exact(domain.step or 1)
@@ -83,6 +77,10 @@ def _with_branches(branches: Sequence[Branch], point: dict[str, Value]) -> Itera
 def _open_intervals(space: Space) -> Iterator[Problem]:
     for key, domain in space.domains.items():
         if isinstance(domain, Interval) and is_open(domain):
-            yield open_interval(key, domain.low, domain.high)
+            found = f"a grid cannot list every number from {domain.low} to {domain.high}"
+            hint = (
+                f"to search it, type: +sweep=tpe; for a grid: {key}=range({domain.low},{domain.high},<step>)"
+            )
+            yield Problem(key, found, hint)
     for inner in space.when.values():
         yield from _open_intervals(inner)

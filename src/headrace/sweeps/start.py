@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,33 +62,42 @@ class _Sweep:
         self.settings = load_sweep_settings(request.cfg)
         self.root = Path(str(request.cfg.get("headrace_dir") or ".headrace")).absolute()
         self.files = SweepFiles(self.root / "sweeps")
-        self.resumed = self.files.read(request.resumed) if request.resumed else None
+        self.resumed: SweepRecord | None = None
         self.configs = JobConfigs(request.flow)
         self.started = time.perf_counter()
         self.asked = read_asked(request.cfg, self.settings, request.words)
         self.plan: SweepPlan | None = None
 
     def go(self) -> int:
-        if self.asked.search is not None:
-            prepared, record, source = self._prepare_search(self.asked.search)
-        else:
-            prepared, record, source = self._prepare_grid()
-        if self.resumed is None:
-            self._freeze(record)
-        with self.files.hold(record.id):
-            try:
-                if self.settings.is_search or any(trial.state not in ENDED for trial in record.trials):
-                    self._run(record, source, prepared)
-                record.state = _state_of(record)
-            except KeyboardInterrupt:
-                record.state = "interrupted"
-            except BaseException as error:
-                record.state, record.error = "failed", str(error)
-                raise
-            finally:
-                record.seconds = round(record.seconds + time.perf_counter() - self.started, 3)
-                self.files.write(record)
+        with ExitStack() as held:
+            if self.request.resumed is not None:
+                # Before it is read: what another process still writes down would be lost.
+                held.enter_context(self.files.hold(self.request.resumed))
+                self.resumed = self.files.read(self.request.resumed)
+            if self.asked.search is not None:
+                prepared, record, source = self._prepare_search(self.asked.search)
+            else:
+                prepared, record, source = self._prepare_grid()
+            if self.resumed is None:
+                self._freeze(record)
+                held.enter_context(self.files.hold(record.id))
+            self._do(record, source, prepared)
             return self._finish(record)
+
+    def _do(self, record: SweepRecord, source: Source, prepared: Prepared) -> None:
+        """Run what is to run; whatever happens, the record says how it ended."""
+        try:
+            if self.settings.is_search or any(trial.state not in ENDED for trial in record.trials):
+                self._run(record, source, prepared)
+            record.state = _state_of(record)
+        except KeyboardInterrupt:
+            record.state = "interrupted"
+        except BaseException as error:
+            record.state, record.error = "failed", str(error)
+            raise
+        finally:
+            record.seconds = round(record.seconds + time.perf_counter() - self.started, 3)
+            self.files.write(record)
 
     # --- what there is to do ------------------------------------------------------------------
 

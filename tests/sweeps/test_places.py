@@ -1,0 +1,110 @@
+"""How many jobs run side by side, on which GPUs, and which cluster can be reached."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from headrace.config.schema import RuntimeNode
+from headrace.config.sweep_settings import LauncherNode, SweeperNode, SweepSettings
+from headrace.errors import ConfigError
+from headrace.sweeps.places import check_place, is_here, jobs_side_by_side, share_gpus, visible_gpus
+
+
+def settings(address: str | None, mode: str = "workers") -> SweepSettings:
+    return SweepSettings(
+        objective={}, publish="none", launcher=LauncherNode(mode=mode), sweeper=SweeperNode(),
+        runtime=RuntimeNode(kind="dask", address=address), seed=0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "cores", "total", "size"),
+    [(None, 4, 12, 4), (None, 4, 2, 2), (None, 64, 12, 8), (None, 64, None, 8), (3, 1, 12, 3), (3, 1, 2, 2),
+     (None, None, None, 1), (16, 2, None, 16), (None, 4, 0, 1)],
+)  # fmt: skip
+def test_jobs_side_by_side(
+    n_jobs: int | None, cores: int | None, total: int | None, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One a core and eight at most where nobody says how many, and never more than there are jobs."""
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert jobs_side_by_side(LauncherNode(n_jobs=n_jobs), total) == size
+
+
+class TestGpus:
+    @pytest.mark.parametrize(
+        ("per_job", "size", "shares"),
+        [(None, 3, []), (1, 3, ["0", "2", "5"]), (2, 2, ["0,2", "5,7"]), (1, 4, ["0", "2", "5", "7"])],
+    )
+    def test_each_worker_has_its_own(
+        self, per_job: int | None, size: int, shares: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No GPU is given twice, and what the environment hides is given to nobody."""
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0, 2,5,7")
+        assert share_gpus(per_job, size) == shares
+
+    @pytest.mark.parametrize(
+        ("devices", "hint"), [("0,1,2", "type: hydra.launcher.n_jobs=1"), ("0", "leave it out")]
+    )
+    def test_too_few(self, devices: str, hint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A wrong config, with the number of jobs that there are GPUs for."""
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
+        with pytest.raises(ConfigError, match="2 jobs side by side need 4 GPUs") as caught:
+            share_gpus(2, 2)
+        assert caught.value.problems[0].hint == hint
+
+    @pytest.mark.parametrize("said", ["", "-1"])
+    def test_none_visible(self, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An environment that hides all GPUs is believed."""
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+        assert visible_gpus() == []
+
+    @pytest.mark.parametrize(
+        ("script", "found"), [("printf '0\\n1\\n'", ["0", "1"]), ("echo no driver; exit 9", []), (None, [])]
+    )
+    def test_the_driver_is_asked(
+        self, script: str | None, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the environment says nothing it is what the driver lists, or none where it lists nothing."""
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.setenv("PATH", str(tmp_path))
+        if script is not None:
+            tool = tmp_path / "nvidia-smi"
+            tool.write_text(f"#!/bin/sh\n{script}\n")
+            tool.chmod(0o755)
+        assert visible_gpus() == found
+
+
+HERE: Mapping[str, bool] = {
+    "tcp://127.0.0.1:8786": True, "tcp://localhost:8786": True, "ray://[::1]:10001": True, "auto": True,
+    "127.0.0.1:6379": True, "tcp://10.0.0.7:8786": False, "ray://head:10001": False, "head:6379": False,
+    "tcp://localhost.example.org:1": False, "tls://scheduler": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("address", HERE)
+def test_which_addresses_are_this_machine(address: str) -> None:
+    """Only names that no other machine has are taken for this one."""
+    assert is_here(address) is HERE[address]
+
+
+class TestCheckPlace:
+    def test_other_machines_need_an_api_that_they_reach(self, project: Path) -> None:
+        """Without PREFECT_API_URL the server is this machine's own, which is told before anything starts."""
+        with pytest.raises(ConfigError, match="set PREFECT_API_URL"):
+            check_place(settings("tcp://10.0.0.7:8786"))
+
+    @pytest.mark.parametrize(
+        ("address", "mode"), [(None, "workers"), ("auto", "workers"), ("tcp://10.0.0.7:1", "deployment")]
+    )
+    def test_what_needs_none(self, project: Path, address: str | None, mode: str) -> None:
+        """A cluster of this machine, and runs of a deployment, have what they need."""
+        check_place(settings(address, mode))
+
+    def test_with_an_api(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that is configured is taken to be reachable."""
+        monkeypatch.setenv("PREFECT_API_URL", "http://prefect.example.org/api")
+        check_place(settings("tcp://10.0.0.7:8786"))
