@@ -308,4 +308,4 @@ def test_a_grid_needs_steps() -> None:
     with pytest.raises(ConfigError) as caught:
         grid_points(parse_space(params, [])[0])
     assert [problem.where for problem in caught.value.problems] == ["x", "y"]
-    assert caught.value.problems[0].hint == "type: x=range(0.0, 1.0, <step>)"
+    assert caught.value.problems[0].hint == "to search it: +sweep=tpe; for a grid: x=range(0.0,1.0,<step>)"

@@ -79,7 +79,7 @@ def _open_intervals(space: Space) -> Iterator[Problem]:
         if isinstance(domain, Interval) and is_open(domain):
             found = f"a grid cannot list every number from {domain.low} to {domain.high}"
             hint = (
-                f"to search it, type: +sweep=tpe; for a grid: {key}=range({domain.low},{domain.high},<step>)"
+                f"to search it: +sweep=tpe; for a grid: {key}=range({domain.low},{domain.high},<step>)"
             )
             yield Problem(key, found, hint)
     for inner in space.when.values():
