@@ -11,8 +11,24 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "sklearn", "pandas", "numpy", "prefect", "wandb", "pandera", "pyarrow", "polars", "optuna")
-SERVICES = {"prefect", "wandb", "pandera", "lakefs_client", "sqlalchemy", "skops", "torch", "optuna"}
+HEAVY = (
+    "torch",
+    "sklearn",
+    "pandas",
+    "numpy",
+    "prefect",
+    "wandb",
+    "pandera",
+    "pyarrow",
+    "polars",
+    "optuna",
+    "distributed",
+    "ray",
+)
+SERVICES = {
+    *("prefect", "wandb", "pandera", "lakefs_client", "sqlalchemy", "skops", "torch", "optuna"),
+    *("distributed", "ray"),
+}
 
 
 @pytest.fixture(scope="module")

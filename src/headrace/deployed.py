@@ -27,7 +27,8 @@ class RunDidNotSucceed(HeadraceError):
 def make_flow(name: str, module: str, run: RunFlow) -> Flow[..., Any]:
     """Return the Prefect flow `module.name(overrides)`. Heartbeats stay on: nobody watches it.
 
-    `sweep` is for the jobs of a sweep, which it says: its `id`, and of the job `trial` and `params`.
+    `sweep` is for the jobs of a sweep, which it says: its `id`, the place of
+    its `lake`, and of the job `trial` and `params`.
     """
     from prefect import flow
 
@@ -76,6 +77,7 @@ def _result(name: str, overrides: Sequence[str], sweep: Mapping[str, Any]) -> di
     from headrace.config.compose import compose
     from headrace.core.sweep import SweepRef
     from headrace.sweeps.job import run_prepared
+    from headrace.sweeps.lake_place import check_lake
 
     ref = SweepRef(
         id=str(sweep["id"]),
@@ -84,4 +86,6 @@ def _result(name: str, overrides: Sequence[str], sweep: Mapping[str, Any]) -> di
         flow_run_id=sweep.get("flow_run_id"),
     )
     words = list(overrides)
-    return run_prepared(prepare(compose(name, words), words, flow=name, sweep=ref))
+    prepared = prepare(compose(name, words), words, flow=name, sweep=ref)
+    check_lake(prepared.job.lake, sweep.get("lake"))
+    return run_prepared(prepared)

@@ -136,7 +136,10 @@ def tell_results(record: SweepRecord, files: SweepFiles) -> None:
         print(f"best      job {ranked[0].number}; to run it alone and publish it: headrace best {record.id}")
     if record.error:
         print(f"\n{record.state}: {record.error}")
-    if record.state == "interrupted" or any(trial.state not in ENDED for trial in record.trials):
+    if record.state == "running":
+        print("\nits jobs go on without this command; to wait for them and see what they came to, type:")
+        print(f"{record.resume} hydra.launcher.wait=true")
+    elif record.state == "interrupted" or any(trial.state not in ENDED for trial in record.trials):
         print(f"\nfinished jobs are kept; to go on, type:\n{record.resume}")
     sys.stdout.flush()
 

@@ -39,6 +39,14 @@ class TestEmbeddedLake(LakeContract):
         return EmbeddedLake(tmp_path / "lake")
 
 
+class TestEmbeddedLakeOnASharedDisk(LakeContract):
+    """Without a write-ahead log it keeps the contract too."""
+
+    @pytest.fixture
+    def lake(self, tmp_path: Path) -> LakeStore:
+        return EmbeddedLake(tmp_path / "lake", shared_disk=True)
+
+
 class TestOpening:
     def test_implements_port(self, lake: EmbeddedLake) -> None:
         """The class has every method of the port."""
@@ -76,6 +84,17 @@ class TestOpening:
         assert [branch.name for branch in again.branches()] == [MAIN]
         used.put(MAIN, "x", b"1")
         assert used.init() is False
+
+    def test_a_lake_on_a_shared_disk_has_no_log(self, lake: EmbeddedLake) -> None:
+        """A lake that was made for one machine is changed once, and stays so for whoever opens it."""
+        commit = commit_files(lake, MAIN, {"x": "1"})
+        assert lake.root.joinpath("lake.db-wal").exists()
+        with pytest.raises(LakeBusy):  # somebody has it open
+            EmbeddedLake(lake.root, 0.1, shared_disk=True).resolve(MAIN)
+        lake._database.close()
+        assert EmbeddedLake(lake.root, shared_disk=True).resolve(MAIN) == commit
+        commit_files(lake, MAIN, {"x": "2"})
+        assert not lake.root.joinpath("lake.db-wal").exists()
 
     def test_newer_format_is_refused(self, lake: EmbeddedLake) -> None:
         """A lake of a later format is left alone, and the error says what to do."""

@@ -1,24 +1,41 @@
-"""How many jobs run side by side, on which GPUs, and which cluster can be reached."""
+"""How many jobs run side by side, on which GPUs, and what workers elsewhere must reach."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.config.schema import RuntimeNode
 from headrace.config.sweep_settings import LauncherNode, SweeperNode, SweepSettings
 from headrace.errors import ConfigError
+from headrace.sweeps.lake_place import OtherLake, check_lake, lake_place
 from headrace.sweeps.places import check_place, is_here, jobs_side_by_side, share_gpus, visible_gpus
 
+FAR = "tcp://cluster.example:8786"
+SETTINGS = SweepSettings(
+    objective={},
+    publish="none",
+    launcher=LauncherNode(),
+    sweeper=SweeperNode(),
+    runtime=RuntimeNode(kind="dask"),
+    seed=0,
+)
 
-def settings(address: str | None, mode: str = "workers") -> SweepSettings:
-    return SweepSettings(
-        objective={}, publish="none", launcher=LauncherNode(mode=mode), sweeper=SweeperNode(),
-        runtime=RuntimeNode(kind="dask", address=address), seed=0,
-    )  # fmt: skip
+
+@pytest.fixture
+def lake(tmp_path: Path) -> EmbeddedLake:
+    return EmbeddedLake(tmp_path / "lake")
+
+
+def at(address: str | None, **sweeper: Any) -> SweepSettings:
+    runtime = RuntimeNode(kind="dask", address=address)
+    return replace(SETTINGS, runtime=runtime, sweeper=SweeperNode(**sweeper))
 
 
 @pytest.mark.parametrize(
@@ -91,20 +108,44 @@ def test_which_addresses_are_this_machine(address: str) -> None:
     assert is_here(address) is HERE[address]
 
 
-class TestCheckPlace:
-    def test_other_machines_need_an_api_that_they_reach(self, project: Path) -> None:
-        """Without PREFECT_API_URL the server is this machine's own, which is told before anything starts."""
-        with pytest.raises(ConfigError, match="set PREFECT_API_URL"):
-            check_place(settings("tcp://10.0.0.7:8786"))
+@pytest.mark.parametrize("address", [None, "tcp://127.0.0.1:8786"])
+def test_a_cluster_of_this_machine_needs_nothing(lake: EmbeddedLake, address: str | None) -> None:
+    """The project's own server and an embedded lake serve workers of the same machine."""
+    check_place(at(address, pruner={"_target_": "x"}), lake)
 
-    @pytest.mark.parametrize(
-        ("address", "mode"), [(None, "workers"), ("auto", "workers"), ("tcp://10.0.0.7:1", "deployment")]
-    )
-    def test_what_needs_none(self, project: Path, address: str | None, mode: str) -> None:
-        """A cluster of this machine, and runs of a deployment, have what they need."""
-        check_place(settings(address, mode))
 
-    def test_with_an_api(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """One that is configured is taken to be reachable."""
-        monkeypatch.setenv("PREFECT_API_URL", "http://prefect.example.org/api")
-        check_place(settings("tcp://10.0.0.7:8786"))
+def test_what_far_workers_cannot_reach_is_said_at_once(
+    lake: EmbeddedLake, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Prefect server, the lake and the address for interim scores are named together."""
+    with pytest.raises(ConfigError) as caught:
+        check_place(at(FAR, pruner={"_target_": "x"}), lake)
+    assert [problem.where for problem in caught.value.problems] == [
+        "runtime.address",
+        "lake",
+        "hydra.launcher.host",
+    ]
+    monkeypatch.setenv("PREFECT_API_URL", "https://prefect.example/api")
+    check_place(at(FAR), EmbeddedLake(lake.root, shared_disk=True))
+
+
+def test_an_api_on_loopback_is_no_server_for_others(
+    lake: EmbeddedLake, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configured API that only this machine can reach is refused as none would be."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+    with pytest.raises(ConfigError, match=r"cannot reach Prefect at http://127\.0\.0\.1:4200/api"):
+        check_place(at(FAR), EmbeddedLake(lake.root, shared_disk=True))
+
+
+def test_a_worker_with_another_lake_is_refused(lake: EmbeddedLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake of one machine is another one on another machine; a shared one is the same."""
+    shared = EmbeddedLake(lake.root, shared_disk=True)
+    places = {one: lake_place(one) for one in (lake, shared)}
+    check_lake(lake, places[lake])
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    check_lake(shared, places[shared])
+    with pytest.raises(OtherLake, match="of elsewhere"):
+        check_lake(lake, places[lake])
+    with pytest.raises(OtherLake, match="the lake of the sweep is on a server"):
+        check_lake(shared, None)

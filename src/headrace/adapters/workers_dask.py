@@ -11,11 +11,13 @@ from __future__ import annotations
 import ctypes
 import logging
 import queue
+import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from contextvars import Context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -80,12 +82,13 @@ class DaskWorkers:
             "threads_per_worker": 1,  # what a job sets is the process's: Hydra, its folder, its output
             "processes": True,
             "host": "127.0.0.1",
-            "dashboard_address": None,
+            "dashboard_address": "127.0.0.1:0",  # None takes port 8787, or complains
             "silence_logs": logging.ERROR,
+            "preload": [__name__],  # for `dask_setup`
         }
         runner = DaskTaskRunner(address=address) if address else DaskTaskRunner(cluster_kwargs=here)
-        self._stack.enter_context(runner)
         try:
+            self._stack.enter_context(runner)
             client = runner.client
         except (OSError, ValueError) as error:
             if address is None:
@@ -172,6 +175,7 @@ def _told(job: _Job) -> JobDone:
 # --- in the worker ----------------------------------------------------------------------------
 
 _one_at_a_time = threading.Lock()  # where somebody started it with several threads
+_context = Context()  # what a job sets for the next one is kept; Dask would give each its own
 _at_work: list[int] = []  # the thread that does a job
 
 
@@ -184,11 +188,16 @@ def perform(call: Call, payload: Mapping[str, Any]) -> Any:
     with _one_at_a_time:
         _at_work.append(threading.get_ident())
         try:
-            return call(payload)
+            return _context.run(call, payload)
         except KeyboardInterrupt:
             raise JobInterrupted("interrupted") from None
         finally:
             _at_work.clear()
+
+
+def dask_setup(worker: object) -> None:
+    """Let Ctrl-C, which reaches every process of the terminal, not end this one: the sweep tells it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 async def interrupt_here() -> None:

@@ -6,6 +6,7 @@ flow returns in files that only the machine which ran it need see.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections import deque
@@ -192,7 +193,7 @@ class DeploymentWorkers:
             ),
             limit=PAGE,
         )
-        by_run = {artifact.flow_run_id: artifact.data for artifact in results}
+        by_run = {artifact.flow_run_id: _read(artifact.data) for artifact in results}
         for run in ended:
             self._done.append(_told(self._running.pop(run.id), run, by_run.get(run.id)))
 
@@ -234,6 +235,7 @@ def _parameters(number: int, payload: Mapping[str, Any]) -> dict[str, Any]:
         "trial": number,
         "params": dict(payload["params"]),
         "flow_run_id": payload.get("flow_run"),
+        "lake": payload["lake"],
     }
     return {"overrides": words, "sweep": sweep}
 
@@ -258,6 +260,14 @@ def _find(client: SyncPrefectClient, name: str) -> DeploymentResponse:
             "deploy flows.train.train, and again if it was deployed with an older headrace",
         )
     return found
+
+
+def _read(data: Any) -> Any:
+    """Return what an artifact holds: Prefect keeps JSON as text, in which a metric may be NaN."""
+    try:
+        return json.loads(data) if isinstance(data, str) else data
+    except ValueError:
+        return None
 
 
 def _told(number: int, run: FlowRun, result: Any) -> JobDone:

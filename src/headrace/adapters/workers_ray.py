@@ -74,7 +74,9 @@ class RayWorkers:
             self._stack.enter_context(RayTaskRunner(init_kwargs=quiet | {"address": address}))
         except (ConnectionError, ValueError, RuntimeError) as error:
             found = f"no Ray cluster answers at {address} ({error})"
-            raise ConfigError.one("runtime.address", found, "type: ray start --head") from error
+            # Ray gives its token to no address unless told to.
+            hint = "type: ray start --head; for one that wants a token, set RAY_AUTH_MODE=token"
+            raise ConfigError.one("runtime.address", found, hint) from error
 
     def submit(self, number: int, payload: Mapping[str, Any]) -> None:
         self._waiting.append((number, payload))

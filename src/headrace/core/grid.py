@@ -78,9 +78,7 @@ def _open_intervals(space: Space) -> Iterator[Problem]:
     for key, domain in space.domains.items():
         if isinstance(domain, Interval) and is_open(domain):
             found = f"a grid cannot list every number from {domain.low} to {domain.high}"
-            hint = (
-                f"to search it: +sweep=tpe; for a grid: {key}=range({domain.low},{domain.high},<step>)"
-            )
+            hint = f"to search it: +sweep=tpe; for a grid: {key}=range({domain.low},{domain.high},<step>)"
             yield Problem(key, found, hint)
     for inner in space.when.values():
         yield from _open_intervals(inner)

@@ -24,6 +24,7 @@ from headrace.config.sweep import JobConfigs
 from headrace.core.ports import Judge
 from headrace.core.sweep import SweepRef
 from headrace.errors import HeadraceError
+from headrace.sweeps.lake_place import check_lake
 from headrace.tell import LineDisplay
 
 LOG = "job.log"
@@ -72,9 +73,9 @@ def _run(payload: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         flow_run_id=payload.get("flow_run"),
     )
     with _judge(payload) as judge:
-        return run_prepared(
-            prepare(cfg, words, flow=payload["flow"], memory=_memory(cfg), sweep=ref, judge=judge)
-        )
+        prepared = prepare(cfg, words, flow=payload["flow"], memory=_memory(cfg), sweep=ref, judge=judge)
+        check_lake(prepared.job.lake, payload["lake"])
+        return run_prepared(prepared)
 
 
 def run_prepared(prepared: Prepared) -> dict[str, Any]:

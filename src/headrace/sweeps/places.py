@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 from headrace.adapters.report_channel import ReportListener
 from headrace.config.schema import CLUSTERS
 from headrace.config.sweep_settings import LauncherNode, SweepSettings
-from headrace.core.ports import Workers
+from headrace.core.ports import LakeStore, Workers
 from headrace.core.sweep import SweepRecord
-from headrace.errors import ConfigError
+from headrace.errors import ConfigError, Problem
 from headrace.job import Job
+from headrace.sweeps.lake_place import is_of_one_machine
 from headrace.sweeps.sources import Source
 
 WORKERS_AT_MOST = 8  # where nobody says how many
@@ -76,18 +77,29 @@ def _cluster(settings: SweepSettings, source: Source) -> Workers:
     return RayWorkers(size, call, runtime.address)
 
 
-def check_place(settings: SweepSettings) -> None:
-    """Raise `ConfigError` where workers on other machines could not reach the Prefect API of this one."""
+def check_place(settings: SweepSettings, lake: LakeStore) -> None:
+    """Raise `ConfigError` where workers on other machines could not reach what is only on this one."""
     from headrace.adapters.server_prefect import configured_api_url
 
-    address = settings.runtime.address
-    if settings.launcher.mode != "workers" or address is None or is_here(address) or configured_api_url():
+    address, launcher = settings.runtime.address, settings.launcher
+    if launcher.mode != "workers" or address is None or is_here(address):
         return
-    raise ConfigError.one(
-        "runtime.address",
-        f"workers at {address} cannot reach this project's own Prefect server, which only this machine can",
-        "set PREFECT_API_URL, here and for the workers",
-    )
+    problems: list[Problem] = []
+    api_url = configured_api_url()
+    if api_url is None or is_here(api_url):
+        where = f"Prefect at {api_url}" if api_url else "this project's own Prefect server"
+        found = f"workers at {address} cannot reach {where}, which only this machine can"
+        problems.append(Problem("runtime.address", found, "set PREFECT_API_URL to one that they can reach"))
+    if is_of_one_machine(lake):
+        found = f"the embedded lake is for one machine, and workers at {address} may be on others"
+        hint = "type: lake=lakefs; or lake.shared_disk=true, where the project is on a disk of all machines"
+        problems.append(Problem("lake", found, hint))
+    if settings.sweeper.pruner is not None and is_here(launcher.host):
+        found = f"workers at {address} cannot report interim scores to {launcher.host}"
+        hint = "type: hydra.launcher.host=<a name of this machine that they know>"
+        problems.append(Problem("hydra.launcher.host", found, hint))
+    if problems:
+        raise ConfigError(problems)
 
 
 def is_here(address: str) -> bool:

@@ -28,7 +28,9 @@ from headrace.sweep_plan import PlannedJob, SweepPlan, plan_jobs, plan_sweep
 from headrace.sweeps.asked import alone, read_asked
 from headrace.sweeps.engine import Engine, run_jobs
 from headrace.sweeps.job import run_kept_job
+from headrace.sweeps.lake_place import lake_place
 from headrace.sweeps.objective import check_logged, check_objective
+from headrace.sweeps.places import check_place, open_workers, run_as_flow
 from headrace.sweeps.search import OpenSearch, write_point
 from headrace.sweeps.sources import Grid, Source, Trials
 
@@ -67,6 +69,7 @@ class _Sweep:
         self.started = time.perf_counter()
         self.asked = read_asked(request.cfg, self.settings, request.words)
         self.plan: SweepPlan | None = None
+        self.lake: str | None = None  # where it is, for workers to compare
 
     def go(self) -> int:
         with ExitStack() as held:
@@ -78,6 +81,8 @@ class _Sweep:
                 prepared, record, source = self._prepare_search(self.asked.search)
             else:
                 prepared, record, source = self._prepare_grid()
+            check_place(self.settings, prepared.job.lake)
+            self.lake = lake_place(prepared.job.lake)
             if self.resumed is None:
                 self._freeze(record)
                 held.enter_context(self.files.hold(record.id))
@@ -180,8 +185,6 @@ class _Sweep:
     # --- doing it -----------------------------------------------------------------------------
 
     def _run(self, record: SweepRecord, source: Source, prepared: Prepared) -> None:
-        from headrace.sweeps.places import open_workers, run_as_flow
-
         record.state, record.error = "running", None
         prepared.begin()
         display = tell_sweep.open_display(record, source.total)
@@ -220,6 +223,7 @@ class _Sweep:
             "conf": str(self.files.conf(record.id)),
             "folder": str(self.files.job(record.id, trial.number)),
             "cwd": str(Path.cwd()),
+            "lake": self.lake,
             "reports": reports,
         }
 

@@ -49,13 +49,21 @@ class Database:
             readers see one in memory that is as a new one would be.
         fill: Called once, in the transaction that creates the schema.
         busy_seconds: How long a writer waits for another one before `LakeBusy`.
+        shared: Other machines use the file too, so no write-ahead log: that needs memory in common.
     """
 
-    def __init__(self, file: Path, fill: Callable[[sqlite3.Connection], None], busy_seconds: float) -> None:
+    def __init__(
+        self,
+        file: Path,
+        fill: Callable[[sqlite3.Connection], None],
+        busy_seconds: float,
+        shared: bool = False,
+    ) -> None:
         self.file = file
         self.lock = threading.RLock()
         self._fill = fill
         self._busy_seconds = busy_seconds
+        self._shared = shared
         self._open: list[sqlite3.Connection] = []
         self.writing: bool | None = None  # None: no transaction is open
         self._synchronous = ""
@@ -96,7 +104,7 @@ class Database:
         if self._imagined and (writes or self.file.exists()):
             self.close()
         connection = self._connect(writes)
-        mode = "FULL" if durable else "NORMAL"
+        mode = "FULL" if durable or self._shared else "NORMAL"
         if writes and mode != self._synchronous:  # SQLite ignores this pragma inside a transaction
             connection.execute(f"PRAGMA synchronous={mode}")
             self._synchronous = mode
@@ -135,6 +143,8 @@ class Database:
         try:
             if self._format(connection) == 0:
                 self._create(connection)
+            if self._shared:  # one that was made for one machine is changed for good
+                connection.execute("PRAGMA journal_mode=DELETE").fetchone()
             connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         except BaseException:
             connection.close()
@@ -167,7 +177,7 @@ class Database:
             fcntl.flock(guard, fcntl.LOCK_EX)
             if self._format(connection) != 0:
                 return
-            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA journal_mode={'DELETE' if self._shared else 'WAL'}").fetchone()
             self._fill_in(connection)
             self._created = True
 

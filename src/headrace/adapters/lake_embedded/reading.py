@@ -27,10 +27,11 @@ NAMES_TO_SUGGEST_FROM = 100
 class EmbeddedReader:
     """Answers questions about a lake; `EmbeddedLake` adds the writing."""
 
-    def __init__(self, root: Path, busy_seconds: float) -> None:
+    def __init__(self, root: Path, busy_seconds: float, shared_disk: bool = False) -> None:
         self.root = Path(root)
+        self.shared_disk = shared_disk
         self._busy_seconds = busy_seconds
-        self._database = Database(self.root / "lake.db", _first_commit, busy_seconds)
+        self._database = Database(self.root / "lake.db", _first_commit, busy_seconds, shared_disk)
         self._nodes = Nodes(self._database)
         self._history = History(self._database)
         self._staging = Staging(self._database)

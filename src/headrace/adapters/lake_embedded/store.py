@@ -40,7 +40,9 @@ class EmbeddedLake(EmbeddedReader):
     """A `LakeStore` in a folder, made at the first call together with an empty `main`.
 
     Share one among threads; a forked or spawned process may go on using it. The folder must be on a
-    local disk: SQLite's write-ahead log does not work over NFS. Commits, merges, tags and the end of a
+    local disk: SQLite's write-ahead log does not work over NFS. With `shared_disk` there is no such log,
+    and several machines may use the lake, as far as the locks of their file system hold (`fcntl`, and
+    `flock` while it is made); whether they do, nobody here can tell. Commits, merges, tags and the end of a
     branch or tag survive a power cut; new branches and staging survive a killed process.
 
     A local path is the stored file itself, not a copy. It stays as long as a branch, a tag or a staging
@@ -49,10 +51,11 @@ class EmbeddedLake(EmbeddedReader):
     Args:
         root: The lake's folder.
         busy_seconds: How long to wait for another writer before `LakeBusy`.
+        shared_disk: The folder is on a disk that several machines use.
     """
 
-    def __init__(self, root: Path, busy_seconds: float = BUSY_SECONDS) -> None:
-        super().__init__(root, busy_seconds)
+    def __init__(self, root: Path, busy_seconds: float = BUSY_SECONDS, shared_disk: bool = False) -> None:
+        super().__init__(root, busy_seconds, shared_disk)
         self._intake = Intake(
             self._database, self._history, self._nodes, self._staging, self._table, self._files
         )
@@ -60,8 +63,8 @@ class EmbeddedLake(EmbeddedReader):
     def __repr__(self) -> str:
         return f"EmbeddedLake({str(self.root)!r})"
 
-    def __reduce__(self) -> tuple[type[EmbeddedLake], tuple[Path, float]]:
-        return EmbeddedLake, (self.root, self._busy_seconds)
+    def __reduce__(self) -> tuple[type[EmbeddedLake], tuple[Path, float, bool]]:
+        return EmbeddedLake, (self.root, self._busy_seconds, self.shared_disk)
 
     def init(self) -> bool:
         """As the port says. Any other first call that writes makes the lake as well."""

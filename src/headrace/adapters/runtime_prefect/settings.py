@@ -8,7 +8,11 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prefect.context import SettingsContext
 
 
 def import_prefect() -> None:
@@ -39,10 +43,17 @@ def import_prefect() -> None:
 @contextmanager
 def shell_settings(api_url: str) -> Iterator[None]:
     """Apply the settings of a run that somebody started in a shell and watches."""
-    from prefect import settings
+    with _settings(api_url):
+        yield
 
-    with settings.temporary_settings(
-        {
+
+def _settings(api_url: str) -> SettingsContext:
+    from prefect import settings
+    from prefect.context import SettingsContext, get_settings_context
+
+    before = get_settings_context()
+    changed = before.settings.copy_with_update(
+        updates={
             settings.PREFECT_API_URL: api_url,
             # A sync flow ends by joining the heartbeat thread, which sleeps in steps of a second.
             # Heartbeats find zombies among deployed runs; this one has a terminal.
@@ -50,8 +61,8 @@ def shell_settings(api_url: str) -> Iterator[None]:
             # A round trip for each client, to learn what the first failing call would say too.
             settings.PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False,
         }
-    ):
-        yield
+    )
+    return SettingsContext(profile=before.profile, settings=changed)
 
 
 _kept = threading.local()
@@ -66,10 +77,10 @@ def keep_settings(api_url: str) -> None:
 
     if getattr(_kept, "url", None) == api_url:
         return
-    stack = ExitStack()
-    stack.enter_context(shell_settings(api_url))
-    stack.enter_context(SyncClientContext())
-    _kept.url, _kept.stack = api_url, stack  # what is under another URL stays below it
+    # Entered by hand and never left: a generator would be left when the thread ends, in another context.
+    _settings(api_url).__enter__()
+    SyncClientContext().__enter__()
+    _kept.url = api_url  # what is under another URL stays below it
 
 
 def current_api_url() -> str | None:
