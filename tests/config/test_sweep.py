@@ -32,14 +32,10 @@ twice: ${model}
 """
 # Values, options of groups, new keys, and keys below what an option brings.
 WORDS = (
-    "seed=1", "seed=2", "model.C=1", "model.C=0.1", "++model.C=7", "model=line", "model=forest",
-    "++model.trees=5", "vars.x=1", "vars.x=[1,2]", "vars.x=[3]", "+vars.y={a: 1}", "+vars.y={b: 2}",
-    "+vars.z=1", "++vars.z=2", "~vars.x", "rest=some", "++rest.more=1", "+w.deep.er=1", "name=other",
-    "++vars={q: 1}", "+rest@also=some", "model.C=null",
+    "seed=1", "seed=2", "model.C=5", "model=line", "model=forest", "++vars.y={a: 1}", "++vars.y={b: 2}",
+    "++vars.x=3", "vars.x=[1,2]", "~vars.x", "rest=some", "++rest.a=4",
 )  # fmt: skip
-SWEPT = st.lists(
-    st.lists(st.sampled_from(WORDS), max_size=3, unique_by=lambda word: word), min_size=2, max_size=5
-)
+JOB = st.lists(st.sampled_from(WORDS), max_size=2, unique=True)
 
 
 @pytest.fixture
@@ -73,8 +69,8 @@ def assert_alike(jobs: Sequence[Sequence[str]]) -> None:
 
 
 class TestJobConfigs:
-    @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(jobs=SWEPT)
+    @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(jobs=st.lists(JOB, min_size=3, max_size=6))
     def test_each_job_is_what_hydra_composes(self, tiny: Path, jobs: list[list[str]]) -> None:
         """Whatever keys the jobs before have set, a job's config is the one of its own overrides alone."""
         assert_alike(jobs)
@@ -86,6 +82,7 @@ class TestJobConfigs:
             (["+vars.y=1"], ["seed=3"], ["+vars.z=1"], ["+vars.y=2", "+vars.z=2"], ["+vars.y=3"], []),
             (["model=forest", "+vars.y=1"], ["model=line"], ["+vars.y=1"], ["model=forest"]),
             (["+vars.y={a: 1}"], ["+vars.y={b: 1}"], ["+vars.z=[1,2]"], ["+vars.z=[3]"]),
+            (["++vars.y={a: 1}"], ["++vars.y={b: 1}"], ["vars={q: 1}"], ["vars={r: 1}"]),
             (["vars.x=1"], ["vars.x=[1,2]"], ["vars.x={a: 1}"], ["vars.x=2"]),
             (["seed=1", "model.C=2"], ["model.C=3", "seed=4"], ["seed=5"]),
             (["rest=some"], ["rest=some", "rest.a=2"], ["~vars.x"], ["vars.x=3"]),

@@ -129,6 +129,7 @@ class Sweep:
                 payload=lambda trial: {"trial": trial.number},
                 stop_on_failure=stop,
                 check=check or (lambda trial: None),
+                seconds=lambda: 7.5,
             )
         )
 
@@ -193,6 +194,7 @@ def test_what_has_ended_is_saved_while_others_run(tmp_path: Path, monkeypatch: p
 
     sweep.run(Bench(1, play))
     assert seen[2] == ["succeeded", "succeeded", "running", "waiting"]
+    assert sweep.saved.seconds == 7.5
 
 
 class TestLost:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from headrace.assemble import prepare
+from headrace.config.compose import compose
 from headrace.core.sweep import TrialRecord
 from headrace.errors import ConfigError
-from headrace.sweeps.objective import check_logged
+from headrace.sweeps.objective import check_logged, check_objective
 
 from .lab import Lab, lab
 
@@ -42,15 +44,20 @@ def test_without_past_runs_the_first_job_tells(lab: Lab) -> None:
 
 
 def test_runs_of_another_evaluation_tell_nothing(lab: Lab) -> None:
-    """What was logged by a stage that is another function now keeps nobody from starting."""
+    """What was logged by a stage that is another function now, or of another experiment, is no proof."""
     lab.train("+experiment=lab")
-    code = (
-        (lab.folder / "lab_stages.py").read_text().replace("def judge", "def rate").replace("score", "points")
-    )
+    code = (lab.folder / "lab_stages.py").read_text()
+    (lab.folder / "lab_stages.py").write_text(code.replace("def judge", "def rate"))
+
+    def check(*words: str) -> None:
+        every = ["+experiment=lab", *words]
+        check_objective(prepare(compose("train", every), every, flow="train", dry=True).job, ["points"])
+
+    check("stages.judge.call=lab_stages.rate")
     (lab.folder / "lab_stages.py").write_text(code)
-    told = lab.sweep("model.C=1,2", "stages.judge.call=lab_stages.rate", "sweep.objective=points", ONE)
-    assert told.code == 0, told.err
-    assert [trial.metrics["points"] for trial in lab.record.ranked()] == [12, 6]
+    check("name=other")
+    with pytest.raises(ConfigError, match="they log: loss, score"):
+        check()
 
 
 def test_a_job_without_figures_proves_nothing() -> None:

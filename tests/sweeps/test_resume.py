@@ -63,6 +63,7 @@ class TestAfterAKill:
         assert record.trials[0] == killed.trials[0]
         assert [trial.overrides for trial in record.trials] == [trial.overrides for trial in killed.trials]
         assert record.state == "succeeded"
+        assert 0 < killed.seconds < record.seconds
         assert lab.calls() == {"load": 1, "split": 1, "fit C=1": 1, "fit C=2": 2, "fit C=3": 1}
 
     def test_a_search_goes_on(self, lab: Lab) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import hydra
 import pytest
 
+from headrace.adapters import workers_process
 from headrace.config.compose import open_conf
 from headrace.config.space import parse_space
 from headrace.config.sweep_settings import load_sweep_settings
@@ -201,9 +202,18 @@ class TestTrials:
         assert "pruned" in told.out
 
     def test_the_budget_is_used_up(self, lab: Lab) -> None:
-        """As many trials as n_trials says, with the points that the seed gives, also on two workers."""
+        """As many trials as n_trials says, with the points that the seed gives."""
         budget = "hydra.sweeper.n_trials=5"
-        told = lab.sweep(C, RANDOM, OBJECTIVE, budget, "seed=7", "hydra.launcher.n_jobs=2")
+        told = lab.sweep(C, RANDOM, OBJECTIVE, budget, "seed=7", ONE)
         assert told.code == 0, told.err
         assert [trial.params for trial in lab.record.trials] == draw(opened([C], RANDOM, budget, "seed=7"), 5)
         assert {trial.state for trial in lab.record.trials} == {"succeeded"}
+
+    def test_the_time_is_up(self, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No trial starts then, and no worker; that is no failure."""
+        monkeypatch.setattr(workers_process, "ProcessPoolExecutor", None)
+        told = lab.sweep(C, RANDOM, OBJECTIVE, "hydra.sweeper.minutes=1e-9", ONE)
+        assert told.code == 0, told.err
+        assert told.err.splitlines()[0] == "trials until the time is up over model.C"
+        assert (lab.record.state, lab.record.trials) == ("succeeded", [])
+        assert lab.calls() == {}

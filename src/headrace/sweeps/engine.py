@@ -35,7 +35,8 @@ class Engine:
     """What one sweep works with.
 
     `payload` makes of a trial what its worker gets; `check` raises where the first result shows that
-    the sweep cannot come to anything.
+    the sweep cannot come to anything. `seconds` tells how long the sweep has taken so far, which is
+    written down with the rest: after a kill a budget of time goes on from there.
     """
 
     record: SweepRecord
@@ -47,6 +48,7 @@ class Engine:
     stop_on_failure: bool
     wait: bool = True  # false: leave when every job is submitted and what has come by then is taken
     check: Callable[[TrialRecord], None]
+    seconds: Callable[[], float]
 
 
 def run_jobs(engine: Engine) -> None:
@@ -111,6 +113,7 @@ class _Loop:
                 trial.state, trial.error = "interrupted", "stopped"
 
     def save(self) -> None:
+        self._engine.record.seconds = self._engine.seconds()
         self._engine.files.write(self._engine.record)
         self._saved, self._unsaved = time.monotonic(), False
 

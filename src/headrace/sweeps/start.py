@@ -67,6 +67,7 @@ class _Sweep:
         self.resumed: SweepRecord | None = None
         self.configs = JobConfigs(request.flow)
         self.started = time.perf_counter()
+        self.seconds_before = 0.0  # in earlier processes
         self.asked = read_asked(request.cfg, self.settings, request.words)
         self.plan: SweepPlan | None = None
         self.lake: str | None = None  # where it is, for workers to compare
@@ -77,6 +78,7 @@ class _Sweep:
                 # Before it is read: what another process still writes down would be lost.
                 held.enter_context(self.files.hold(self.request.resumed))
                 self.resumed = self.files.read(self.request.resumed)
+                self.seconds_before = self.resumed.seconds
             if self.asked.search is not None:
                 prepared, record, source = self._prepare_search(self.asked.search)
             else:
@@ -101,7 +103,7 @@ class _Sweep:
             record.state, record.error = "failed", str(error)
             raise
         finally:
-            record.seconds = round(record.seconds + time.perf_counter() - self.started, 3)
+            record.seconds = self._seconds()
             self.files.write(record)
 
     # --- what there is to do ------------------------------------------------------------------
@@ -136,6 +138,10 @@ class _Sweep:
     def _seconds_left(self, record: SweepRecord) -> float | None:
         minutes = self.settings.sweeper.minutes
         return None if minutes is None else 60 * minutes - record.seconds
+
+    def _seconds(self) -> float:
+        """Return how long the sweep has taken, all its processes together."""
+        return round(self.seconds_before + time.perf_counter() - self.started, 3)
 
     def _prepare(self, words: list[str]) -> Prepared:
         """Check and plan one job."""
@@ -202,6 +208,7 @@ class _Sweep:
                         stop_on_failure=self.settings.launcher.on_failure == "stop",
                         wait=self.settings.launcher.wait,
                         check=lambda trial: check_logged(trial, record.objective),
+                        seconds=self._seconds,
                     )
                 )
 
