@@ -22,14 +22,15 @@ Text = Callable[..., str]
     [
         pytest.param(
             [],
-            "no experiment is chosen; there are: breast_cancer, digits, flights, penguins "
+            "no experiment is chosen; there are: breast_cancer, breast_cancer_search, digits, digits_search, "
+            "flights, penguins "
             "type: python -m flows.train +experiment=breast_cancer",
             id="no experiment",
         ),
         pytest.param(
             ["+experiment=pengiuns"],
             "experiment: there is no experiment 'pengiuns' did you mean +experiment=penguins?; "
-            "there are: breast_cancer, digits, flights, penguins",
+            "there are: breast_cancer, breast_cancer_search, digits, digits_search, flights, penguins",
             id="unknown experiment",
         ),
         pytest.param(
