@@ -6,8 +6,16 @@ import pytest
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.test_utils.launcher_common_tests import IntegrationTestSuite, LauncherTestSuite
+from hydra.version import VersionBase
+from packaging.version import Version
 
 from hydra_plugins.headrace_launcher import HeadraceLauncher
+
+
+@pytest.fixture(autouse=True)
+def no_version_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Hydra have the defaults that its suites count on, whatever a test before has asked for."""
+    monkeypatch.setattr(VersionBase.instance(), "version_base", Version("1.1"))
 
 
 def test_the_launcher_is_found() -> None:
