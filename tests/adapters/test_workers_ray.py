@@ -17,7 +17,9 @@ pytestmark = [pytest.mark.slow]
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """A cluster for all tests of this module: one takes ten seconds to start."""
+    before = signal.getsignal(signal.SIGTERM)
     first = RayWorkers(2, act)
+    assert signal.getsignal(signal.SIGTERM) is before  # Ray would let it leave the process
     yield
     first.close()
 
@@ -43,8 +45,6 @@ def test_a_cluster_that_is_there_has_its_own_size(cluster: None) -> None:
 
 
 def test_a_cluster_that_does_not_answer_is_named() -> None:
-    """A wrong address is an error of the config that says so, and SIGTERM does what it did."""
-    before = signal.getsignal(signal.SIGTERM)
+    """A wrong address is an error of the config that says so, at once."""
     with pytest.raises(ConfigError, match=r"no Ray cluster answers at 127\.0\.0\.1:1 "):
         RayWorkers(None, act, "127.0.0.1:1")
-    assert signal.getsignal(signal.SIGTERM) is before

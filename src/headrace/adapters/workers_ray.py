@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from headrace.core.ports import JobDone
 from headrace.errors import ConfigError
@@ -23,6 +25,7 @@ from headrace.errors import ConfigError
 # Ray takes 127.0.0.1 for a wish to be reached from elsewhere, and announces the machine's own address;
 # other systems than Linux have no second loopback address, and there Ray does not do so.
 LOOPBACK = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
+KNOCK_SECONDS = 10.0  # for a cluster that is there to take a connection
 
 Call = Callable[[Mapping[str, Any]], Any]
 
@@ -71,8 +74,9 @@ class RayWorkers:
             self._stack.enter_context(RayTaskRunner(init_kwargs=quiet | here))
             return
         try:
+            _knock(address)
             self._stack.enter_context(RayTaskRunner(init_kwargs=quiet | {"address": address}))
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             found = f"no Ray cluster answers at {address} ({error})"
             # Ray gives its token to no address unless told to.
             hint = "type: ray start --head; for one that wants a token, set RAY_AUTH_MODE=token"
@@ -115,6 +119,13 @@ class RayWorkers:
         while self._waiting and len(self._running) < self.size:
             number, payload = self._waiting.popleft()
             self._running[self._remote.remote(self._call, payload)] = number
+
+
+def _knock(address: str) -> None:
+    """Raise `OSError` where nobody listens at an address: Ray itself would try for minutes."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    if parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), KNOCK_SECONDS).close()
 
 
 def perform(call: Call, payload: Mapping[str, Any]) -> Any:
