@@ -86,7 +86,7 @@ class SweepBench(Bench):
         two = self.sweep(f"model.C={_grid(points, 1)}", "hydra.launcher.n_jobs=2")
         start = time.perf_counter()
         for number in range(points):
-            self.bare("calls", 0.01 * (number + 1))
+            self.bare("calls", 0.5 + number / 100)
         calls = time.perf_counter() - start
         hydra = ("hydra/launcher=basic", "hydra/sweeper=basic")
         basic = self.sweep(f"model.C={_grid(points, 2)}", *hydra)
@@ -182,8 +182,8 @@ class SweepBench(Bench):
 
 
 def _grid(points: int, which: int) -> str:
-    """Return values of C that no other case has."""
-    return ",".join(f"{0.01 * (number + 1) + which / 1000:.4f}" for number in range(points))
+    """Return values of C that no other case has, and that the gate lets pass."""
+    return ",".join(f"{0.5 + number / 100 + which / 1000:.3f}" for number in range(points))
 
 
 if __name__ == "__main__":

@@ -17,5 +17,5 @@ if __name__ == "__main__":
     folder, points = Path(sys.argv[1]), int(sys.argv[2])
     start = time.perf_counter()
     for number in range(points):
-        bare.main(folder / str(number), 0.01 * (number + 1))
+        bare.main(folder / str(number), 0.5 + number / 100)
     print(time.perf_counter() - start)

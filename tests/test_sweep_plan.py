@@ -38,6 +38,7 @@ def load_each(*overrides: str) -> list[PlannedJob]:
                 plan=prepared.plan,
                 parts={spec.name: prepared.own_parts(spec) for spec in order},
                 forced=frozenset([*prepared.job.planner.forced, *uncached]),
+                loaded=prepared,
             )
         )
     return jobs

@@ -127,6 +127,9 @@ class Threads:
         self._pool = ThreadPoolExecutor(4)
         self._afterwards = afterwards
 
+    def warm_up(self) -> None:
+        pass
+
     def run(self, name: str, body: Callable[[], object], parameters: object, plan_markdown: str) -> object:
         with self._pool:
             result = body()

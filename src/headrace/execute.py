@@ -65,7 +65,7 @@ def execute_stage(
         if CONTEXT in signature.names():
             arguments[CONTEXT] = context
         with _naming_sources(work / "sources"):
-            returned = _import_call(spec.call)(**arguments)
+            returned = import_call(spec.call)(**arguments)
         encoded = _encode_outputs(bench.codecs, spec, returned, work)
         del arguments, returned
         outputs = _commit_outputs(bench, spec, key, encoded)
@@ -161,7 +161,8 @@ def _build_params(spec: StageSpec) -> dict[str, Any]:
         raise
 
 
-def _import_call(call: str) -> Callable[..., Any]:
+def import_call(call: str) -> Callable[..., Any]:
+    """Import the function of a stage."""
     function: Callable[..., Any] = pkgutil.resolve_name(call)
     return function
 

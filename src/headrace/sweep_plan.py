@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -25,13 +25,17 @@ from headrace.core.spec import StageSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedJob:
-    """One job of a sweep: its overrides, its graph and its plan."""
+    """One job of a sweep: its overrides, its graph and its plan.
+
+    `loaded` is the first job of its composition, whose config was loaded and checked as a whole.
+    """
 
     overrides: tuple[str, ...]
     graph: Graph
     plan: Plan
     parts: Mapping[str, Mapping[str, Any]]  # by stage: what a key would hold beside the digests of its inputs
     forced: frozenset[str] = frozenset()  # stages that execute in this job whatever another one left
+    loaded: Prepared = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +176,7 @@ def plan_jobs(config_name: str, jobs: Sequence[list[str]], flow: str) -> Iterato
                 plan=prepared.plan,
                 parts={spec.name: prepared.own_parts(spec) for spec in prepared.job.graph.order},
                 forced=_forced(prepared),
+                loaded=prepared,
             )
             if composition is None:
                 known[id(cfg)] = _Composition(cfg, words, prepared, memory)
@@ -253,6 +258,7 @@ class _Composition:
             plan=planner.plan_run(graph, job.external, job.given),
             parts={spec.name: key_of(spec, {}).parts for spec in graph.order},
             forced=self._forced,
+            loaded=self._prepared,
         )
 
     def _changed(self, words: Sequence[str]) -> tuple[str, ...] | None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,33 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def note(folder: str) -> None:
+    """Leave a file with the name of this process."""
+    (Path(folder) / str(os.getpid())).touch()
+
+
+def test_processes_warm_up_before_they_are_needed(tmp_path: Path) -> None:
+    """Each is warmed up once, before its first job and without one; one that replaces another is too."""
+    workers = ProcessWorkers(2, act, warm_up=partial(note, str(tmp_path)))
+    warmed = until(lambda: len(found := {path.name for path in tmp_path.iterdir()}) == 2 and found)
+    workers.submit(0, {"do": "tell"})
+    assert str(collect(workers, 1)[0].result) in warmed
+    workers.submit(1, {"do": "die"})
+    assert collect(workers, 1)[1].lost
+    for number in (2, 3):
+        workers.submit(number, {"do": "tell"})
+    done = {str(one.result) for one in collect(workers, 2).values()}
+    assert done <= {path.name for path in tmp_path.iterdir()}
+    workers.close()
+
+
+def test_closing_does_not_wait_for_the_warm_up(tmp_path: Path) -> None:
+    """A process that is still warming up is ended as one at a job is."""
+    never = {"do": "wait", "file": str(tmp_path / "never")}
+    workers = ProcessWorkers(1, act, warm_up=partial(act, never))
+    (started,) = until(lambda: list(tmp_path.iterdir()))
+    workers.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.suffix[1:]), 0)

@@ -32,6 +32,9 @@ class InlineRuntime:
     def __init__(self, cache: StageCache) -> None:
         self._cache = cache
 
+    def warm_up(self) -> None:
+        pass
+
     def run(self, name: str, body: Callable[[], T], parameters: Mapping[str, Any], plan_markdown: str) -> T:
         return body()
 

@@ -10,6 +10,9 @@ from typing import Any
 class NoTracker:
     """A tracker that tells nobody."""
 
+    def warm_up(self) -> None:
+        pass
+
     def start(
         self,
         run_id: str,

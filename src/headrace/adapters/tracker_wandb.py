@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from headrace.core.secrets import without_secrets
 
@@ -61,6 +62,10 @@ class WandbTracker:
         self._mode = choose_mode(mode, os.environ)
         self._recorder: _Recorder | None = None
         self._finished = False
+
+    def warm_up(self) -> None:
+        if self._mode != "disabled" and _waiting is not None and self._folder not in _waiting:
+            _waiting[self._folder] = _Recorder(self._folder, self._folder / "spool" / uuid4().hex)
 
     def start(
         self,

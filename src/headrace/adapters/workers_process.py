@@ -24,7 +24,9 @@ Call = Callable[[Mapping[str, Any]], Any]
 
 
 class ProcessWorkers:
-    """Runs jobs in processes that start when first needed, are replaced when they die, and end with this one.
+    """Runs jobs in processes that are replaced when they die, and end with this one.
+
+    A process starts when it is first needed, or at once where it is to be warmed up.
 
     Where several run side by side, each gets its share of the cores for the threads of numerical
     libraries, unless the environment says how many.
@@ -33,13 +35,20 @@ class ProcessWorkers:
         size: Jobs side by side.
         call: An importable function of one payload.
         gpus: For each worker, the devices it may see (`CUDA_VISIBLE_DEVICES`); empty: all.
+        warm_up: Called in each process before its first job; raises nothing.
     """
 
-    def __init__(self, size: int, call: Call, gpus: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        size: int,
+        call: Call,
+        gpus: Sequence[str] = (),
+        warm_up: Callable[[], object] | None = None,
+    ) -> None:
         self.size = size
         self._call = call
         environments = [_environment(size, gpus[slot] if gpus else None) for slot in range(size)]
-        self._slots = [_Slot(environment) for environment in environments]
+        self._slots = [_Slot(environment, warm_up) for environment in environments]
         self._waiting: deque[tuple[int, Mapping[str, Any]]] = deque()
         self._done: queue.SimpleQueue[tuple[_Slot, int, Future[Any]]] = queue.SimpleQueue()
 
@@ -75,7 +84,7 @@ class ProcessWorkers:
             slot.close()
 
     def _busy(self) -> list[BaseProcess]:
-        return [process for slot in self._slots if slot.busy for process in slot.processes()]
+        return [process for slot in self._slots if slot.is_at_work() for process in slot.processes()]
 
     def _hand_out(self) -> None:
         for slot in self._slots:
@@ -91,10 +100,17 @@ class ProcessWorkers:
 class _Slot:
     """One worker: a pool of one process, so that one that dies takes no other's job with it."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], warm_up: Callable[[], object] | None) -> None:
         self.busy = False
         self._environment = environment
+        self._warm_up = warm_up
+        self._warming: Future[object] | None = None
         self._pool: ProcessPoolExecutor | None = None
+        if warm_up is not None:
+            self.pool()
+
+    def is_at_work(self) -> bool:
+        return self.busy or (self._warming is not None and not self._warming.done())
 
     def pool(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -104,6 +120,8 @@ class _Slot:
                 initializer=_begin,
                 initargs=(dict(self._environment),),
             )
+            if self._warm_up is not None:
+                self._warming = self._pool.submit(self._warm_up)
         return self._pool
 
     def processes(self) -> list[BaseProcess]:

@@ -322,6 +322,9 @@ Called from the thread of the stage that reports; stages side by side call it at
 class Tracker(Protocol):
     """Logs a run somewhere people look at. It never fails a run: trouble is told as a warning."""
 
+    def warm_up(self) -> None:
+        """Start what takes long, for a run of this process that is still to come."""
+
     def start(
         self,
         run_id: str,
@@ -377,6 +380,9 @@ class Runtime(Protocol):
 
     A stage that raises `Pruned` has not failed: it is not tried again, and its key gets no record.
     """
+
+    def warm_up(self) -> None:
+        """Import and open what takes long, for a run of this process that is still to come."""
 
     def run(self, name: str, body: Callable[[], T], parameters: Mapping[str, Any], plan_markdown: str) -> T:
         """Run `body` as one flow run; `body` calls `submit`. Raises what `body` raises."""

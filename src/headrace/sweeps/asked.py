@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from headrace.assemble import Memory, prepare
+from headrace.assemble import Memory
 from headrace.config.space import parse_space
-from headrace.config.sweep import JobConfigs, Words, list_jobs
+from headrace.config.sweep import Words, list_jobs
 from headrace.config.sweep_settings import SweepSettings, load_sweep_settings
 from headrace.core.sweep import split_shared
 from headrace.sweep_plan import SweepPlan, plan_jobs, plan_sweep
@@ -51,9 +51,9 @@ def plan_asked(flow: str, cfg: DictConfig, words: Sequence[str]) -> tuple[Asked,
     """Plan a sweep that nobody starts. Raises `ConfigError` where a real one would."""
     settings = load_sweep_settings(cfg)
     asked = read_asked(cfg, settings, words)
-    first = prepare(JobConfigs(flow).compose(asked.jobs[0]), asked.jobs[0], flow=flow, dry=True)
-    check_objective(first.job, settings.objective)
-    return asked, plan_sweep(list(plan_jobs(flow, asked.jobs, flow)))
+    planned = list(plan_jobs(flow, asked.jobs, flow))
+    check_objective(planned[0].loaded.job, settings.objective)
+    return asked, plan_sweep(planned)
 
 
 def alone(overrides: Sequence[str]) -> Words:

@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from headrace.config.sweep import JobConfigs
 from headrace.core.ports import Judge
 from headrace.core.sweep import SweepRef
 from headrace.errors import HeadraceError
+from headrace.execute import import_call
 from headrace.sweeps.lake_place import check_lake
 from headrace.tell import LineDisplay
 
@@ -58,13 +59,33 @@ def run_kept_job(payload: Mapping[str, Any]) -> dict[str, Any]:
     return run_sweep_job(payload)
 
 
-def _run(payload: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def warm_up(payload: Mapping[str, Any]) -> None:
+    """Do beforehand what the first job in this process would do first: find its config, import its code.
+
+    What goes wrong here goes wrong in that job once more, which says so.
+    """
+    keep_recorders()
+    with _output_into(Path(os.devnull)), suppress(Exception):
+        words, cfg = _compose(payload)
+        ref = SweepRef(id=payload["sweep"], trial=-1, params={}, flow_run_id=payload["flow_run"])
+        job = prepare(cfg, words, flow=payload["flow"], dry=True, memory=_memory(cfg), sweep=ref).job
+        job.tracker().warm_up()
+        for spec in job.graph.order:
+            import_call(spec.call)
+        job.runtime().warm_up()
+
+
+def _compose(payload: Mapping[str, Any]) -> tuple[list[str], DictConfig]:
     if payload.get("cwd"):
         os.chdir(payload["cwd"])
     if payload.get("conf"):
         use_conf(Path(payload["conf"]))
     words = list(payload["overrides"])
-    cfg = _configs(payload["flow"], payload.get("conf")).compose(words)
+    return words, _configs(payload["flow"], payload.get("conf")).compose(words)
+
+
+def _run(payload: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    words, cfg = _compose(payload)
     _tell_hydra(payload, words, folder)
     ref = SweepRef(
         id=payload["sweep"],

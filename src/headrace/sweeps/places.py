@@ -26,47 +26,59 @@ Call = Callable[[Mapping[str, Any]], Any]
 
 
 @contextmanager
-def open_workers(
-    settings: SweepSettings, source: Source, call: Call, record: SweepRecord
-) -> Iterator[tuple[Workers, Mapping[str, Any] | None]]:
-    """Give the workers that the config asks for, and where their jobs report to; None: nowhere."""
+def open_reports(settings: SweepSettings, source: Source) -> Iterator[Mapping[str, Any] | None]:
+    """Give the address that jobs report their interim scores to; None where nobody wants to know."""
     if settings.sweeper.pruner is None:
-        yield _build_workers(settings, source, call, record), None
+        yield None
         return
     listener = ReportListener(source.judge, settings.launcher.host)
     try:
-        yield _build_workers(settings, source, call, record), listener.address()
+        yield listener.address()
     finally:
         listener.close()
 
 
-def _build_workers(settings: SweepSettings, source: Source, call: Call, record: SweepRecord) -> Workers:
-    if settings.launcher.mode == "deployment":
-        return _deployment(settings.launcher, source, record)
-    if settings.runtime.kind in CLUSTERS:
-        return _cluster(settings, source)
+@contextmanager
+def start_processes(
+    settings: SweepSettings, total: int | None, call: Call, warm_up: Callable[[], object]
+) -> Iterator[Workers | None]:
+    """Start workers on this machine, which warm up meanwhile; None where they are to be elsewhere."""
+    if settings.launcher.mode == "deployment" or settings.runtime.kind in CLUSTERS:
+        yield None
+        return
     from headrace.adapters.workers_process import ProcessWorkers
 
-    size = jobs_side_by_side(settings.launcher, source.total)
-    return ProcessWorkers(size, call, share_gpus(settings.launcher.gpus_per_job, size))
+    size = jobs_side_by_side(settings.launcher, total)
+    workers = ProcessWorkers(size, call, share_gpus(settings.launcher.gpus_per_job, size), warm_up)
+    try:
+        yield workers
+    finally:
+        workers.close()
 
 
-def _deployment(launcher: LauncherNode, source: Source, record: SweepRecord) -> Workers:
+def join_workers(settings: SweepSettings, total: int | None, record: SweepRecord) -> Workers:
+    """Return workers that are elsewhere. Called within the flow run of the sweep, which they learn of."""
+    if settings.launcher.mode == "deployment":
+        return _deployment(settings.launcher, total, record)
+    return _cluster(settings, total)
+
+
+def _deployment(launcher: LauncherNode, total: int | None, record: SweepRecord) -> Workers:
     from headrace.adapters.workers_deployment import DeploymentWorkers
 
     assert launcher.deployment is not None
-    size = launcher.n_jobs or source.total or WORKERS_AT_MOST
+    size = launcher.n_jobs or total or WORKERS_AT_MOST
     return DeploymentWorkers(size, launcher.deployment, record.id, record.prefect.get("flow_run_id"))
 
 
-def _cluster(settings: SweepSettings, source: Source) -> Workers:
+def _cluster(settings: SweepSettings, total: int | None) -> Workers:
     from headrace.adapters.runtime_prefect.settings import current_api_url
     from headrace.sweeps.away import run_job_away
 
     runtime = settings.runtime
     size = settings.launcher.n_jobs
     if runtime.address is None:
-        size = runtime.n_workers or jobs_side_by_side(settings.launcher, source.total)
+        size = runtime.n_workers or jobs_side_by_side(settings.launcher, total)
     call = partial(run_job_away, api_url=current_api_url())
     if runtime.kind == "dask":
         from headrace.adapters.workers_dask import DaskWorkers

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from headrace import tell_sweep
 from headrace.adapters.sweep_files import SweepFiles
-from headrace.assemble import Prepared, prepare
+from headrace.assemble import Prepared
 from headrace.cached import read_cached
-from headrace.config.sweep import JobConfigs
 from headrace.config.sweep_settings import load_sweep_settings
 from headrace.core.record import RunRecord
 from headrace.core.secrets import redact_overrides
@@ -27,10 +27,10 @@ from headrace.run import new_run_id
 from headrace.sweep_plan import PlannedJob, SweepPlan, plan_jobs, plan_sweep
 from headrace.sweeps.asked import alone, read_asked
 from headrace.sweeps.engine import Engine, run_jobs
-from headrace.sweeps.job import run_kept_job
+from headrace.sweeps.job import run_kept_job, warm_up
 from headrace.sweeps.lake_place import lake_place
 from headrace.sweeps.objective import check_logged, check_objective
-from headrace.sweeps.places import check_place, open_workers, run_as_flow
+from headrace.sweeps.places import check_place, join_workers, open_reports, run_as_flow, start_processes
 from headrace.sweeps.search import OpenSearch, write_point
 from headrace.sweeps.sources import Grid, Source, Trials
 
@@ -65,7 +65,6 @@ class _Sweep:
         self.root = Path(str(request.cfg.get("headrace_dir") or ".headrace")).absolute()
         self.files = SweepFiles(self.root / "sweeps")
         self.resumed: SweepRecord | None = None
-        self.configs = JobConfigs(request.flow)
         self.started = time.perf_counter()
         self.seconds_before = 0.0  # in earlier processes
         self.asked = read_asked(request.cfg, self.settings, request.words)
@@ -110,9 +109,9 @@ class _Sweep:
 
     def _prepare_grid(self) -> tuple[Prepared, SweepRecord, Source]:
         jobs = self.asked.jobs
-        prepared = self._prepare(jobs[0])
-        check_objective(prepared.job, self.settings.objective)
         planned = dict(enumerate(plan_jobs(self.request.flow, jobs, self.request.flow)))
+        prepared = planned[0].loaded
+        check_objective(prepared.job, self.settings.objective)
         record = self.resumed or self.new_record(prepared)
         if self.resumed is None:
             for number, overrides in enumerate(split_shared(jobs)[1]):
@@ -125,12 +124,12 @@ class _Sweep:
 
     def _prepare_search(self, search: OpenSearch) -> tuple[Prepared, SweepRecord, Source]:
         jobs = self.asked.jobs
-        prepared = self._prepare(jobs[0])
+        planned = list(plan_jobs(self.request.flow, jobs, self.request.flow))
+        prepared = planned[0].loaded
         check_objective(prepared.job, self.settings.objective)
         record = self.resumed or self.new_record(prepared)
         if self.resumed is None:
-            planned = plan_sweep(list(plan_jobs(self.request.flow, jobs, self.request.flow)))
-            tell_sweep.tell_space(self.asked.keys, search.total, planned)
+            tell_sweep.tell_space(self.asked.keys, search.total, plan_sweep(planned))
         left = self._seconds_left(record)
         trials = Trials(record, search.search, write_point, search.total, left)
         return prepared, record, trials
@@ -142,11 +141,6 @@ class _Sweep:
     def _seconds(self) -> float:
         """Return how long the sweep has taken, all its processes together."""
         return round(self.seconds_before + time.perf_counter() - self.started, 3)
-
-    def _prepare(self, words: list[str]) -> Prepared:
-        """Check and plan one job."""
-        cfg = self.configs.compose(words)
-        return prepare(cfg, words, flow=self.request.flow, dry=True)
 
     def _take_cached(
         self, record: SweepRecord, planned: Mapping[int, PlannedJob], prepared: Prepared
@@ -196,13 +190,13 @@ class _Sweep:
         display = tell_sweep.open_display(record, source.total)
 
         def body() -> None:
-            with open_workers(self.settings, source, run_kept_job, record) as (workers, reports):
+            with open_reports(self.settings, source) as reports:
                 run_jobs(
                     Engine(
                         record=record,
                         files=self.files,
                         source=source,
-                        workers=workers,
+                        workers=here or join_workers(self.settings, source.total, record),
                         display=display,
                         payload=lambda trial: self._payload(record, trial, reports),
                         stop_on_failure=self.settings.launcher.on_failure == "stop",
@@ -212,25 +206,33 @@ class _Sweep:
                     )
                 )
 
+        warmed = partial(warm_up, self._shared_payload(record) | {"overrides": self.asked.jobs[0]})
         try:
-            run_as_flow(prepared.job, record, body, tell_sweep.plan_line(self.plan) if self.plan else "")
+            with start_processes(self.settings, _left(record, source), run_kept_job, warmed) as here:
+                plan = tell_sweep.plan_line(self.plan) if self.plan else ""
+                run_as_flow(prepared.job, record, body, plan)
         finally:
             display.close()
+
+    def _shared_payload(self, record: SweepRecord) -> dict[str, Any]:
+        return {
+            "flow": self.request.flow,
+            "sweep": record.id,
+            "flow_run": record.prefect.get("flow_run_id"),
+            "conf": str(self.files.conf(record.id)),
+            "cwd": str(Path.cwd()),
+            "lake": self.lake,
+        }
 
     def _payload(
         self, record: SweepRecord, trial: TrialRecord, reports: Mapping[str, Any] | None
     ) -> Mapping[str, Any]:
         return {
-            "flow": self.request.flow,
+            **self._shared_payload(record),
             "overrides": [*self.asked.fixed, *trial.overrides],
             "params": trial.params,
             "trial": trial.number,
-            "sweep": record.id,
-            "flow_run": record.prefect.get("flow_run_id"),
-            "conf": str(self.files.conf(record.id)),
             "folder": str(self.files.job(record.id, trial.number)),
-            "cwd": str(Path.cwd()),
-            "lake": self.lake,
             "reports": reports,
         }
 
@@ -261,6 +263,12 @@ class _Sweep:
 def _state_of(record: SweepRecord) -> SweepState:
     states = {trial.state for trial in record.trials}
     return "running" if "running" in states else "failed" if "failed" in states else "succeeded"
+
+
+def _left(record: SweepRecord, source: Source) -> int | None:
+    """Return how many jobs are still to run; None: as many as time allows."""
+    ended = sum(trial.state in ENDED for trial in record.trials)
+    return None if source.total is None else source.total - ended
 
 
 def _hydra_words(cfg: DictConfig) -> list[str]:

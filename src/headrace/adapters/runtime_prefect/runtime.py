@@ -84,6 +84,10 @@ class PrefectRuntime:
         self._parent_id = parent_id
         self._info: dict[str, Any] = {}
 
+    def warm_up(self) -> None:
+        import_prefect()
+        keep_settings(self._api_url())
+
     def run(self, name: str, body: Callable[[], T], parameters: Mapping[str, Any], plan_markdown: str) -> T:
         """Run `body` as one flow run called `name`; what it raises comes out as it is.
 
@@ -146,7 +150,8 @@ class PrefectRuntime:
         return Flow(
             run_body,
             name=self._flow_name,
-            flow_run_name=name.replace("{", "{{").replace("}", "}}"),
+            # One below another is made with its name: to set it again would be one more request.
+            flow_run_name=name.replace("{", "{{").replace("}", "}}") if self._parent_id is None else None,
             version="",  # else Prefect hashes this file
             task_runner=thread_runner()(max_workers=self._max_workers or _default_workers()),
             validate_parameters=False,  # the config was checked; pydantic would build a model here
