@@ -487,7 +487,7 @@ def test_what_optuna_cannot_do_is_a_config_error() -> None:
         OptunaSearch(PLANE, ["minimize"], pruner("MedianPruner")).ask()  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="ThresholdPruner cannot be built: Either lower or upper"):
         OptunaSearch(PLANE, ["minimize"], None, pruner("ThresholdPruner"))
-    with pytest.raises(ConfigError, match=r"type: x=range\(-5, 5, <step>\)"):
+    with pytest.raises(ConfigError, match=r"for a grid: x=range\(-5,5,<step>\)"):
         search(name="GridSampler").ask()
 
 

@@ -147,7 +147,8 @@ def the_deployed_flow_trains_in_its_own_flow_run(shell: Shell) -> None:
     assert len(flow_runs) == 2
     record = shell.records()[-1]
     assert flow_runs[record["prefect"]["flow_run_id"]]["parameters"] == {
-        "overrides": ["+experiment=breast_cancer", "model.C=2"]
+        "sweep": None,
+        "overrides": ["+experiment=breast_cancer", "model.C=2"],
     }
 
 

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from headrace.adapters import tracker_wandb
+from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.sweeps import away
 from headrace.sweeps.away import ProjectNotThere, is_editable, run_job_away
-from headrace.sweeps.job import run_sweep_job
+from headrace.sweeps.job import run_sweep_job, warm_up
+from headrace.sweeps.lake_place import lake_place
 
 from .lab import Lab, lab
 
@@ -61,10 +64,11 @@ def test_a_job_knows_which_one_it_is(lab: Lab) -> None:
 
 
 def payload(lab: Lab, *words: str) -> dict[str, Any]:
+    lake = lake_place(EmbeddedLake(lab.folder / ".headrace" / "lake"))
     return {
         "flow": "train", "overrides": ["+experiment=lab", "++publish=False", *words], "params": {},
         "sweep": "20260101-000000-aaaaaaa", "trial": 0, "flow_run": None, "conf": str(lab.folder / "conf"),
-        "folder": str(lab.folder / "job"), "cwd": str(lab.folder), "reports": None,
+        "folder": str(lab.folder / "job"), "cwd": str(lab.folder), "reports": None, "lake": lake,
     }  # fmt: skip
 
 
@@ -123,3 +127,14 @@ def test_a_later_sweep_imports_edited_code(lab: Lab) -> None:
     lab.write("note('second')")
     assert run_job_away({**payload(lab), "sweep": "20260102-000000-bbbbbbb"}, None)["state"] == "succeeded"
     assert (lab.calls()["first"], lab.calls()["second"]) == (1, 1)
+
+
+def test_warming_up_leaves_the_job_to_be_done(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process imports the stages and runs none; what is wrong with a job is left for the job to say."""
+    monkeypatch.setattr(tracker_wandb, "_waiting", None)  # to be restored
+    lab.write("note('done')")
+    warm_up(payload(lab, "model.no_such=1"))
+    warm_up(payload(lab))
+    assert lab.calls() == {}
+    assert run_sweep_job(payload(lab))["state"] == "succeeded"
+    assert lab.calls()["done"] == 1

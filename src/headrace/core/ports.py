@@ -172,7 +172,8 @@ class LakeWriter(Protocol):
     ) -> ObjectInfo:
         """Stage a file or bytes. `consume` lets the lake move `src` instead of copying it.
 
-        With `if_absent` an object already there raises `AlreadyExists`.
+        With `if_absent` an object already there raises `AlreadyExists`. A lake on a server marks what is
+        put so, to know it again: it differs from every other object, also from one of the same bytes.
         """
 
     def put_many(self, branch: str, files: Mapping[str, Path], consume: bool = False) -> Sequence[ObjectInfo]:

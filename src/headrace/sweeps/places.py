@@ -49,7 +49,8 @@ def start_processes(
     from headrace.adapters.workers_process import ProcessWorkers
 
     size = jobs_side_by_side(settings.launcher, total)
-    workers = ProcessWorkers(size, call, share_gpus(settings.launcher.gpus_per_job, size), warm_up)
+    gpus = share_gpus(settings.launcher.gpus_per_job, size)
+    workers = ProcessWorkers(size, call, gpus, warm_up if total != 0 else None)
     try:
         yield workers
     finally:

@@ -20,6 +20,9 @@ class Source(Protocol):
 
     total: int | None  # trials in all; None: as many as time allows
 
+    def left(self) -> int | None:
+        """Return how many trials are still to start; None: as many as time allows."""
+
     def next(self) -> TrialRecord | None:
         """Return a trial to start now, or None where there is none any more."""
 
@@ -44,6 +47,9 @@ class Grid:
         self._stages = {number: _to_execute(job) for number, job in planned.items()}
         self._in_work: dict[int, Stages] = {}
         self._made: set[str] = set()
+
+    def left(self) -> int | None:
+        return len(self._waiting)
 
     def next(self) -> TrialRecord | None:
         if not self._waiting:
@@ -105,8 +111,13 @@ class Trials:
                 search.reopen(trial.number, trial.memory)
                 trial.reports = []  # it begins anew
 
+    def left(self) -> int | None:
+        if self._time_is_up():
+            return 0
+        return None if self.total is None else self.total - len(self._record.trials) + len(self._again)
+
     def next(self) -> TrialRecord | None:
-        if self._until is not None and time.monotonic() >= self._until:
+        if self._time_is_up():
             return None
         if self._again:
             return self._again.pop(0)
@@ -123,6 +134,9 @@ class Trials:
         )
         self._record.trials.append(trial)
         return trial
+
+    def _time_is_up(self) -> bool:
+        return self._until is not None and time.monotonic() >= self._until
 
     def ended(self, trial: TrialRecord) -> None:
         with self._lock:

@@ -208,7 +208,7 @@ class _Sweep:
 
         warmed = partial(warm_up, self._shared_payload(record) | {"overrides": self.asked.jobs[0]})
         try:
-            with start_processes(self.settings, _left(record, source), run_kept_job, warmed) as here:
+            with start_processes(self.settings, source.left(), run_kept_job, warmed) as here:
                 plan = tell_sweep.plan_line(self.plan) if self.plan else ""
                 run_as_flow(prepared.job, record, body, plan)
         finally:
@@ -263,12 +263,6 @@ class _Sweep:
 def _state_of(record: SweepRecord) -> SweepState:
     states = {trial.state for trial in record.trials}
     return "running" if "running" in states else "failed" if "failed" in states else "succeeded"
-
-
-def _left(record: SweepRecord, source: Source) -> int | None:
-    """Return how many jobs are still to run; None: as many as time allows."""
-    ended = sum(trial.state in ENDED for trial in record.trials)
-    return None if source.total is None else source.total - ended
 
 
 def _hydra_words(cfg: DictConfig) -> list[str]:
