@@ -19,7 +19,7 @@ from typing import Any
 from overhead import FORBIDDEN, ROOT, Bench
 
 CASES = ("grid", "heavy", "again", "many", "prune")
-HEAVY_JOBS = 8
+HEAVY_JOBS = 20
 # One thread, and a second or more of fits for little to store.
 HEAVY = (
     "model=random_forest",
@@ -101,10 +101,9 @@ class SweepBench(Bench):
 
     def time_heavy(self) -> None:
         """Sweep jobs that compute for a second or more, with one worker and with two."""
-        words = [*HEAVY, "seed=7", HEAVY_SWEEP]
-        one = self.sweep(*words, "hydra.launcher.n_jobs=1")
+        one = self.sweep(*HEAVY, HEAVY_SWEEP, "seed=7", "hydra.launcher.n_jobs=1")
         trained = statistics.median(self.stage_seconds("train"))
-        two = self.sweep(*words, "hydra.launcher.n_jobs=2", "headrace_dir=.headrace-two")
+        two = self.sweep(*HEAVY, HEAVY_SWEEP, "seed=8", "hydra.launcher.n_jobs=2")
         print(f"{HEAVY_JOBS} jobs whose training takes {trained:.1f} s:")
         self.say("one worker", one, "s")
         self.say("two workers", two, "s")
@@ -146,7 +145,8 @@ class SweepBench(Bench):
 
     def compare_pruned(self, trials: int) -> None:
         """Search digits with and without pruning, from the same seed."""
-        words = ("+sweep=tpe", f"hydra.sweeper.n_trials={trials}", "hydra.launcher.n_jobs=2")
+        budget = f"hydra.sweeper.n_trials={trials}"
+        words = ("+sweep=tpe", budget, "hydra.launcher.n_jobs=2", "runtime=inline")
         never = ("headrace_dir=.headrace-whole", "hydra.sweeper.pruner={_target_: optuna.pruners.NopPruner}")
         pruned = self.search(*words)
         whole = self.search(*words, *never)
