@@ -28,7 +28,9 @@ HEAVY = (
     "stages.train.params.folds=20",
 )
 HEAVY_SWEEP = f"model.n_estimators=range(60,{60 + HEAVY_JOBS})"
-PEAK = "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:]).returncode; print(code, "
+PEAK = (
+    "import resource, subprocess, sys; code = subprocess.run(sys.argv[1:], stdout=2).returncode; print(code, "
+)
 PEAK += "resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
 
 
@@ -133,7 +135,7 @@ class SweepBench(Bench):
             command = ["-m", "flows.train", "-m", "+experiment=breast_cancer", "hydra.launcher.n_jobs=1"]
             command.append(f"model.C={_grid(count, 4 + number)}")
             seconds = self.shell("-c", PEAK, sys.executable, *command)
-            code, peak = self.said.split()[-2:]
+            code, peak = self.said.split()[:2]  # all else goes to stderr
             if code != "0":
                 raise RuntimeError(self.said)
             figures[count] = seconds, int(peak) / 1024
