@@ -21,7 +21,15 @@ from headrace.cached import read_cached
 from headrace.config.sweep_settings import load_sweep_settings
 from headrace.core.record import RunRecord
 from headrace.core.secrets import redact_overrides
-from headrace.core.sweep import ENDED, SweepRecord, SweepState, TrialRecord, as_params, split_shared
+from headrace.core.sweep import (
+    ENDED,
+    SweepRecord,
+    SweepState,
+    TrialRecord,
+    as_params,
+    cut_off,
+    split_shared,
+)
 from headrace.errors import GateRejected
 from headrace.run import new_run_id
 from headrace.sweep_plan import PlannedJob, SweepPlan, plan_jobs, plan_sweep
@@ -76,7 +84,7 @@ class _Sweep:
             if self.request.resumed is not None:
                 # Before it is read: what another process still writes down would be lost.
                 held.enter_context(self.files.hold(self.request.resumed))
-                self.resumed = self.files.read(self.request.resumed)
+                self.resumed = cut_off(self.files.read(self.request.resumed))
                 self.seconds_before = self.resumed.seconds
             if self.asked.search is not None:
                 prepared, record, source = self._prepare_search(self.asked.search)
