@@ -141,7 +141,10 @@ class TestWords:
         ]  # fmt: skip
         assert resumed_id("latest", []) == NEW
 
-    @pytest.mark.parametrize("word", ["model.C=5", "seed=1", "+experiment=other", "sweep.publish=best"])
+    @pytest.mark.parametrize(
+        "word",
+        ["model.C=5", "seed=1", "+experiment=other", "sweep.publish=best", "hydra.sweeper.params.seed=1"],
+    )
     def test_a_word_of_a_job_is_refused(self, lab: Lab, word: str) -> None:
         """Exit code 2, by name: what a sweep runs is what it began with."""
         told = lab.train("-m", f"resume={NEW}", word)
