@@ -209,7 +209,7 @@ class _Sweep:
                         payload=lambda trial: self._payload(record, trial, reports),
                         stop_on_failure=self.settings.launcher.on_failure == "stop",
                         wait=self.settings.launcher.wait,
-                        check=lambda trial: check_logged(trial, record.objective),
+                        check=lambda _: check_logged(record.trials, record.objective),
                         seconds=self._seconds,
                     )
                 )
