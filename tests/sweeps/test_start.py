@@ -135,6 +135,16 @@ class TestPublish:
         assert lab.record.published["version"] == 1
         assert lab.calls() == {"load": 1, "split": 1, "fit C=1": 1, "fit C=3": 1}
 
+    def test_no_best(self, lab: Lab) -> None:
+        """Where no job has a result nothing is published, which is exit code 1."""
+        told = lab.sweep(
+            "model.C=interval(1,9)", "sweep.objective=score", "sweep.publish=best", ONE,
+            "hydra.sweeper.sampler={_target_: optuna.samplers.RandomSampler}", "hydra.sweeper.minutes=1e-9",
+        )  # fmt: skip
+        assert told.code == 1
+        assert told.err.endswith("nothing is published: no job has a result\n")
+        assert lab.record.trials == []
+
     def test_all(self, lab: Lab) -> None:
         """With publish=all every job publishes, as if it ran alone."""
         told = lab.sweep("model.C=1,2", "sweep.publish=all", ONE)

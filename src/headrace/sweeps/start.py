@@ -253,10 +253,13 @@ class _Sweep:
         if record.state == "running":
             return 0
         code = FAILED if any(trial.state == "failed" for trial in record.trials) else 0
+        if self.settings.publish != "best":
+            return code
         ranked = record.ranked()
-        if self.settings.publish == "best" and ranked:
-            return self._publish_best(record, ranked[0]) or code
-        return code
+        if not ranked:
+            tell_sweep.tell_no_best()
+            return FAILED
+        return self._publish_best(record, ranked[0]) or code
 
     def _publish_best(self, record: SweepRecord, best: TrialRecord) -> int:
         tell_sweep.tell_best(best)
