@@ -152,6 +152,18 @@ class TestPublish:
         assert published(lab) == [{"weights": [1, 2, 3]}, {"weights": [2, 4, 6]}]
 
 
+@pytest.mark.parametrize(
+    "words", [("+vars.password=hush,sesame",), ("+vars.password=choice(hush,sesame)", "+sweep=random")]
+)
+def test_a_secret_is_not_swept(lab: Lab, words: tuple[str, ...]) -> None:
+    """What sets jobs apart is in every record and table: a secret there is exit code 2."""
+    told = lab.sweep(*words)
+    assert told.code == 2
+    assert "vars.password: is secret" in told.err
+    assert "sesame" not in told.err + told.out
+    assert lab.files.ids() == []
+
+
 def test_an_interrupt_ends_the_jobs(lab: Lab) -> None:
     """Exit code 130, a table, as the last line the command that goes on, and no process is left."""
     lab.write("if C == 2: wait_for('go')")
