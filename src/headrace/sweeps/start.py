@@ -38,7 +38,14 @@ from headrace.sweeps.engine import Engine, run_jobs
 from headrace.sweeps.job import run_kept_job, warm_up
 from headrace.sweeps.lake_place import lake_place
 from headrace.sweeps.objective import check_logged, check_objective
-from headrace.sweeps.places import check_place, join_workers, open_reports, run_as_flow, start_processes
+from headrace.sweeps.places import (
+    check_gpus,
+    check_place,
+    join_workers,
+    open_reports,
+    run_as_flow,
+    start_processes,
+)
 from headrace.sweeps.search import OpenSearch, write_point
 from headrace.sweeps.sources import Grid, Source, Trials
 
@@ -91,6 +98,7 @@ class _Sweep:
             else:
                 prepared, record, source = self._prepare_grid()
             check_place(self.settings, prepared.job.lake)
+            check_gpus(self.settings.launcher, source.left())
             self.lake = lake_place(prepared.job.lake)
             if self.resumed is None:
                 self._freeze(record)
