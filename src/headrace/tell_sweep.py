@@ -165,6 +165,11 @@ def tell_best(best: TrialRecord) -> None:
     print(f"\npublishing the best, job {best.number}:", flush=True)
 
 
+def tell_no_best() -> None:
+    """Say that what was to be published is not there."""
+    print("\nnothing is published: no job has a result", file=sys.stderr)
+
+
 def table(record: SweepRecord, width: int, rows: int | None = None) -> list[str]:
     """Return the jobs of a sweep as lines: those with results first, the best on top."""
     ranked = record.ranked()

@@ -146,6 +146,18 @@ def test_a_job_waits_for_its_turn_and_is_submitted_once(client: Any) -> None:
     second.close()
 
 
+def test_what_was_submitted_for_another_point_is_not_taken(client: Any) -> None:
+    """A number alone does not say that a flow run does the job: its overrides do."""
+    sweep = uuid4().hex
+    first = DeploymentWorkers(2, "train/here", sweep)
+    runs = [first.submit(number, payload(sweep, "model.C=1")) for number in range(2)]
+    first.close()
+    second = DeploymentWorkers(2, "train/here", sweep)
+    assert second.submit(0, payload(sweep, "model.C=1")) == runs[0]
+    assert second.submit(1, payload(sweep, "model.C=2")) not in runs
+    second.close()
+
+
 def test_an_interrupt_cancels(client: Any) -> None:
     """Jobs that nobody has begun are cancelled at once, and say so."""
     sweep = uuid4().hex

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -131,6 +132,20 @@ def test_processes_warm_up_before_they_are_needed(tmp_path: Path) -> None:
     done = {str(one.result) for one in collect(workers, 2).values()}
     assert done <= {path.name for path in tmp_path.iterdir()}
     workers.close()
+
+
+def test_a_process_that_dies_without_a_job_is_replaced() -> None:
+    """The next job has another process, and no error."""
+    workers = ProcessWorkers(1, act)
+    workers.submit(0, {"do": "tell"})
+    pid = collect(workers, 1)[0].result
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: workers._slots[0].pool()._broken)  # that it is gone takes a moment to be noticed
+    workers.submit(1, {"do": "tell"})
+    done = collect(workers, 1)[1]
+    workers.close()
+    assert done.error is None
+    assert done.result != pid
 
 
 def test_closing_does_not_wait_for_the_warm_up(tmp_path: Path) -> None:

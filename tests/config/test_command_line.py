@@ -79,6 +79,12 @@ Text = Callable[..., str]
             id="unknown key that is forced",
         ),
         pytest.param(
+            [PENGUINS, "hydra.launcher.n_job=3"],
+            "hydra.launcher.n_job: there is no such key (hydra.launcher.n_job=3) "
+            "did you mean hydra.launcher.n_jobs=3?",
+            id="unknown key of the launcher",
+        ),
+        pytest.param(
             [PENGUINS, "model.CC=3"],
             "model.CC: there is no such key (model.CC=3) did you mean model.C=3?",
             id="unknown key of a group",

@@ -82,6 +82,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"hydra__launcher__deployment": "a/b"}, "is of no use to mode=workers", "mode=deployment"),
     (
+        {"hydra__launcher__n_jobs": 2, "runtime__kind": "dask", "runtime__n_workers": 4},
+        "one job for each of its 4 workers",
+        "leave it out, or runtime.n_workers",
+    ),
+    (
         {"hydra__launcher__gpus_per_job": 1, "runtime__kind": "ray"},
         "not those of ray",
         "CUDA_VISIBLE_DEVICES",

@@ -44,7 +44,7 @@ def test_without_past_runs_the_first_job_tells(lab: Lab) -> None:
 
 
 def test_runs_of_another_evaluation_tell_nothing(lab: Lab) -> None:
-    """What was logged by a stage that is another function now, or of another experiment, is no proof."""
+    """What was logged by another function, other params or other code, or elsewhere, is no proof."""
     lab.train("+experiment=lab")
     code = (lab.folder / "lab_stages.py").read_text()
     (lab.folder / "lab_stages.py").write_text(code.replace("def judge", "def rate"))
@@ -58,13 +58,23 @@ def test_runs_of_another_evaluation_tell_nothing(lab: Lab) -> None:
     check("name=other")
     with pytest.raises(ConfigError, match="they log: loss, score"):
         check()
+    check("stages.judge.params.limit=5")  # a param may say what is logged
+    (lab.folder / "lab_stages.py").write_text(code.replace('"loss":', '"points": total, "loss":'))
+    check()
+
+
+def ended(**metrics: float) -> TrialRecord:
+    return TrialRecord(number=0, overrides=[], params={}, state="failed", metrics=metrics)
 
 
 def test_a_job_without_figures_proves_nothing() -> None:
     """One that failed before its metrics leaves the sweep going; one with others' names ends it."""
-    check_logged(TrialRecord(number=0, overrides=[], params={}, state="failed"), ["score"])
-    check_logged(TrialRecord(number=0, overrides=[], params={}, metrics={"score": 1.0}), ["score"])
+    check_logged([ended()], ["score"])
+    check_logged([ended(score=1.0)], ["score"])
     with pytest.raises(ConfigError, match="no run logs 'loss'"):
-        check_logged(
-            TrialRecord(number=0, overrides=[], params={}, metrics={"score": 1.0}), ["score", "loss"]
-        )
+        check_logged([ended(score=1.0)], ["score", "loss"])
+
+
+def test_a_metric_that_another_job_logs_is_there() -> None:
+    """A later job without it has failed alone, and ends nothing."""
+    check_logged([ended(score=1.0, loss=2.0), ended(score=1.0)], ["loss"])

@@ -13,9 +13,19 @@ import pytest
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.config.schema import RuntimeNode
 from headrace.config.sweep_settings import LauncherNode, SweeperNode, SweepSettings
+from headrace.core.sweep import SweepRecord
 from headrace.errors import ConfigError
 from headrace.sweeps.lake_place import OtherLake, check_lake, lake_place
-from headrace.sweeps.places import check_place, is_here, jobs_side_by_side, share_gpus, visible_gpus
+from headrace.sweeps.places import (
+    check_gpus,
+    check_place,
+    is_here,
+    jobs_side_by_side,
+    open_reports,
+    share_gpus,
+    visible_gpus,
+)
+from headrace.sweeps.sources import Grid
 
 FAR = "tcp://cluster.example:8786"
 SETTINGS = SweepSettings(
@@ -73,6 +83,20 @@ class TestGpus:
             share_gpus(2, 2)
         assert caught.value.problems[0].hint == hint
 
+    def test_where_nobody_says_how_many_jobs_there_are_as_many_as_gpus(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Cores beyond that bring nothing; who asks for more jobs than there are GPUs for is told."""
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+        monkeypatch.setattr(os, "cpu_count", lambda: 8)
+        assert jobs_side_by_side(LauncherNode(gpus_per_job=1), 12) == 3
+        assert jobs_side_by_side(LauncherNode(gpus_per_job=4), 12) == 1
+        check_gpus(LauncherNode(gpus_per_job=1), 12)
+        with pytest.raises(ConfigError, match="4 jobs side by side need 4 GPUs, there are 3"):
+            check_gpus(LauncherNode(gpus_per_job=1, n_jobs=4), 12)
+        with pytest.raises(ConfigError, match="1 job needs 4 GPUs, there are 3"):
+            check_gpus(LauncherNode(gpus_per_job=4), 12)
+
     @pytest.mark.parametrize("said", ["", "-1"])
     def test_none_visible(self, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """An environment that hides all GPUs is believed."""
@@ -127,6 +151,28 @@ def test_what_far_workers_cannot_reach_is_said_at_once(
     ]
     monkeypatch.setenv("PREFECT_API_URL", "https://prefect.example/api")
     check_place(at(FAR), EmbeddedLake(lake.root, shared_disk=True))
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("192.0.2.1", r"nobody can listen at 192\.0\.2\.1 here"),  # of nobody: RFC 5737
+        ("0.0.0.0", "means itself to every machine"),  # which is refused
+        ("2130706433", r"'2130706433' is 127\.0\.0\.1 here"),
+    ],
+)
+def test_an_address_to_report_to_is_one_that_others_reach(host: str, said: str) -> None:
+    """One of another machine, of every machine, or a name for loopback is a wrong config."""
+    settings = replace(at(None, pruner={"_target_": "x"}), launcher=LauncherNode(host=host))
+    record = SweepRecord(
+        id="s", experiment="e", flow="train", command="c", overrides=[], state="running",
+        started="2026-01-01T00:00:00+00:00", seconds=0.0, objective={},
+    )  # fmt: skip
+    with (
+        pytest.raises(ConfigError, match=said),
+        open_reports(settings, Grid(record, {})),
+    ):
+        pass
 
 
 def test_an_api_on_loopback_is_no_server_for_others(

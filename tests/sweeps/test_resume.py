@@ -89,6 +89,20 @@ class TestAfterAKill:
             "load": 1, "split": 1, "fit C=1": 1, "fit C=2": 2, "fit C=3": 1, "fit C=4": 1,
         }  # fmt: skip
 
+    def test_a_failure_that_stops_it_is_a_failure(self, lab: Lab) -> None:
+        """Jobs that the killed process left running, and nobody starts again, do not run any more."""
+        lab.write("if C == 1: raise ValueError('no 1 here')")
+        assert lab.sweep("model.C=1,2,3", "hydra.launcher.on_failure=stop", ONE).code == 1
+        record = lab.record
+        record.state = "running"
+        record.trials[0].state = record.trials[1].state = "running"
+        lab.files.write(record)
+        told = lab.train("-m", f"resume={record.id}", ONE)
+        assert told.code == 1, told.out
+        assert lab.record.state == "failed"
+        assert [trial.state for trial in lab.record.trials] == ["failed", "interrupted", "waiting"]
+        assert told.out.splitlines()[-1] == record.resume
+
     def test_a_sweep_at_work_cannot_be_taken(self, lab: Lab) -> None:
         """A second process is told so, touches nothing, and the first one goes on."""
         lab.write(WAITS_AT_2)
@@ -127,7 +141,10 @@ class TestWords:
         ]  # fmt: skip
         assert resumed_id("latest", []) == NEW
 
-    @pytest.mark.parametrize("word", ["model.C=5", "seed=1", "+experiment=other", "sweep.publish=best"])
+    @pytest.mark.parametrize(
+        "word",
+        ["model.C=5", "seed=1", "+experiment=other", "sweep.publish=best", "hydra.sweeper.params.seed=1"],
+    )
     def test_a_word_of_a_job_is_refused(self, lab: Lab, word: str) -> None:
         """Exit code 2, by name: what a sweep runs is what it began with."""
         told = lab.train("-m", f"resume={NEW}", word)

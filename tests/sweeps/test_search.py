@@ -58,15 +58,16 @@ class TestOpenSearch:
         assert draw(opened([C], sampler, budget, "hydra.sweeper.seed=7", "seed=3"), 12) == points
         assert draw(opened([C], sampler, budget, "seed=8"), 12) != points
 
-    def test_a_grid_needs_no_budget_and_ends(self, lab: Lab) -> None:
+    @pytest.mark.parametrize("sampler", [EACH_ONCE, EACH_ONCE.replace("Grid", "BruteForce")])
+    def test_a_grid_needs_no_budget_and_ends(self, lab: Lab, sampler: str) -> None:
         """Its total is the number of its points, or fewer where a budget says so."""
         space = ["model.C=range(1,5)"]
-        found = opened(space, EACH_ONCE)
+        found = opened(space, sampler)
         assert found.total == 4
         points = [point["model.C"] for point in draw(found, 5) if point is not None]
         assert sorted(points) == [1, 2, 3, 4]
-        assert opened(space, EACH_ONCE, "hydra.sweeper.n_trials=3").total == 3
-        assert opened(space, EACH_ONCE, "hydra.sweeper.n_trials=9").total == 4
+        assert opened(space, sampler, "hydra.sweeper.n_trials=3").total == 3
+        assert opened(space, sampler, "hydra.sweeper.n_trials=9").total == 4
 
     def test_minutes_are_budget_enough(self, lab: Lab) -> None:
         """Then there is no telling how many trials there will be."""
@@ -117,8 +118,22 @@ class TestEveryBranch:
         )
         assert list(every_branch(space)) == [
             {"model": "line", "model.C": 0.5},
+            {"model": "curve", "model.C": 2.0, "model.depth": 1},
             {"model": "curve", "model.C": 2.0, "model.depth": 4},
             {"model": "tree", "model.C": 0.5},
+        ]
+
+    def test_choices_under_conditions(self) -> None:
+        """Each of their values is in a point, however deep it stands: a typo there is one as well."""
+        deep = Space(domains={"c": Choice(values=(7, 8))})
+        inner = Space(domains={"b": Choice(values=("x", "y", "z"))}, when={("b", "z"): deep})
+        space = Space(domains={"a": Choice(values=(1, 2))}, when={("a", 2): inner})
+        assert list(every_branch(space)) == [
+            {"a": 1},
+            {"a": 2, "b": "x"},
+            {"a": 2, "b": "y"},
+            {"a": 2, "b": "z", "c": 7},
+            {"a": 2, "b": "z", "c": 8},
         ]
 
     def test_of_an_interval_both_ends(self) -> None:

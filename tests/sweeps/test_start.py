@@ -135,11 +135,33 @@ class TestPublish:
         assert lab.record.published["version"] == 1
         assert lab.calls() == {"load": 1, "split": 1, "fit C=1": 1, "fit C=3": 1}
 
+    def test_no_best(self, lab: Lab) -> None:
+        """Where no job has a result nothing is published, which is exit code 1."""
+        told = lab.sweep(
+            "model.C=interval(1,9)", "sweep.objective=score", "sweep.publish=best", ONE,
+            "hydra.sweeper.sampler={_target_: optuna.samplers.RandomSampler}", "hydra.sweeper.minutes=1e-9",
+        )  # fmt: skip
+        assert told.code == 1
+        assert told.err.endswith("nothing is published: no job has a result\n")
+        assert lab.record.trials == []
+
     def test_all(self, lab: Lab) -> None:
         """With publish=all every job publishes, as if it ran alone."""
         told = lab.sweep("model.C=1,2", "sweep.publish=all", ONE)
         assert told.code == 0, told.err
         assert published(lab) == [{"weights": [1, 2, 3]}, {"weights": [2, 4, 6]}]
+
+
+@pytest.mark.parametrize(
+    "words", [("+vars.password=hush,sesame",), ("+vars.password=choice(hush,sesame)", "+sweep=random")]
+)
+def test_a_secret_is_not_swept(lab: Lab, words: tuple[str, ...]) -> None:
+    """What sets jobs apart is in every record and table: a secret there is exit code 2."""
+    told = lab.sweep(*words)
+    assert told.code == 2
+    assert "vars.password: is secret" in told.err
+    assert "sesame" not in told.err + told.out
+    assert lab.files.ids() == []
 
 
 def test_an_interrupt_ends_the_jobs(lab: Lab) -> None:

@@ -68,7 +68,7 @@ class DeploymentWorkers:
         self._client = self._stack.enter_context(get_client(sync_client=True))
         try:
             self._deployment = _find(self._client, deployment)
-            self._there = {_number(run): run.id for run in self._submitted_before()}
+            self._there = {_number(run): run for run in self._submitted_before()}
         except BaseException:
             self._stack.close()
             raise
@@ -77,7 +77,12 @@ class DeploymentWorkers:
         if len(self._running) >= self.size:
             self._waiting.append((number, payload))
             return None
-        flow_run_id = self._there.pop(number, None) or self._create(number, payload)
+        there = self._there.pop(number, None)
+        # A search that was killed before it wrote a trial down may ask for another point under its number.
+        if there is not None and there.parameters["overrides"] == list(payload["overrides"]):
+            flow_run_id = there.id
+        else:
+            flow_run_id = self._create(number, payload)
         self._running[flow_run_id] = number
         return str(flow_run_id)
 

@@ -93,7 +93,7 @@ class ProcessWorkers:
             if not slot.busy:
                 number, payload = self._waiting.popleft()
                 slot.busy = True
-                future = slot.pool().submit(_perform, self._call, payload)
+                future = slot.submit(self._call, payload)
                 future.add_done_callback(lambda f, s=slot, n=number: self._done.put((s, n, f)))  # type: ignore[misc]
 
 
@@ -111,6 +111,13 @@ class _Slot:
 
     def is_at_work(self) -> bool:
         return self.busy or (self._warming is not None and not self._warming.done())
+
+    def submit(self, call: Call, payload: Mapping[str, Any]) -> Future[Any]:
+        try:
+            return self.pool().submit(_perform, call, payload)
+        except BrokenProcessPool:  # the process died while it had no job: nothing is lost
+            self.close()
+            return self.pool().submit(_perform, call, payload)
 
     def pool(self) -> ProcessPoolExecutor:
         if self._pool is None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from headrace.adapters.run_index import Unreadable
 from headrace.adapters.sweep_files import SweepFiles
 from headrace.commands.run_names import find_id, warn
 from headrace.core.record import UnreadableRecord
-from headrace.core.sweep import SweepRecord
+from headrace.core.sweep import SweepRecord, cut_off
 from headrace.errors import SweepNotFound
 
 SWEEP_HELP = "a sweep's id, the beginning of one, latest, or latest:EXPERIMENT"
@@ -66,5 +65,4 @@ def settle(record: SweepRecord, files: SweepFiles) -> tuple[SweepRecord, str]:
     """
     if record.state != "running" or files.is_running(record.id):
         return record, record.state
-    trials = [replace(t, state="interrupted") if t.state == "running" else t for t in record.trials]
-    return replace(record, trials=trials), KILLED
+    return cut_off(record), KILLED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 
 import hydra
@@ -25,12 +26,14 @@ from yaml import YAMLError
 from headrace.config.compose import COMPOSE_ERRORS, STAGE_KEYS, VERSION_BASE, complete, group_options
 from headrace.config.folders import packaged_conf, project_conf
 from headrace.config.load import load_config
+from headrace.config.sweep_settings import LauncherNode, SweeperNode
 from headrace.core.code import CodeIndex
 from headrace.core.secrets import redact_overrides
 from headrace.errors import ConfigError, Problem, did_you_mean
 
 _ROUNDS_AT_MOST = 12
 _NEAR = 0.65  # `acuracy` is near `accuracy`; `balanced_accuracy` is another metric
+_HYDRA_NODES = {"hydra.launcher": LauncherNode, "hydra.sweeper": SweeperNode}
 _COULD_NOT = re.compile(r"Could not (?:override|append|delete|load)[^']*'([^']+)'")
 
 
@@ -175,6 +178,10 @@ def _near_key(plain: str, keys: Sequence[str], value: str) -> str:
     if _is_inside_param(plain, keys):
         return f"type: +{plain}={value}"
     parent, dot, last = plain.rpartition(".")
+    if plain.startswith("hydra."):  # whose keys are not among those of a config
+        beside = [field.name for field in fields(_HYDRA_NODES[parent])] if parent in _HYDRA_NODES else []
+        own = [name for name in beside if not name.startswith("_")]
+        return did_you_mean(last, own, f"{parent}.{{}}={value}") if own else ""
     if dot and parent in keys:
         beside = [key[len(parent) + 1 :] for key in keys if key.rpartition(".")[0] == parent]
         if parent.rpartition(".")[0] == "stages":

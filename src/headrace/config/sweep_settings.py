@@ -176,6 +176,9 @@ def _check_place(
         found = f"only workers of this machine can be given GPUs, not those of {place}"
         refuse("launcher.gpus_per_job", found, hint)
     if not away:
+        if runtime.kind in CLUSTERS and None not in (launcher.n_jobs, runtime.n_workers):
+            found = f"a cluster on this machine has one job for each of its {runtime.n_workers} workers"
+            refuse("launcher.n_jobs", found, "leave it out, or runtime.n_workers")
         if not launcher.wait:
             found = "only the runs of a deployment go on when this command has left"
             refuse("launcher.wait", found, "type: hydra.launcher.mode=deployment")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from headrace.core.record import UnreadableRecord, check_started, check_types, declared_types
@@ -123,6 +123,12 @@ class SweepRecord:
                 return None
             found.append(value if direction == "maximize" else -value)
         return found
+
+
+def cut_off(record: SweepRecord) -> SweepRecord:
+    """Return the record of a sweep whose process is gone: what ran in it is interrupted."""
+    trials = [replace(t, state="interrupted") if t.state == "running" else t for t in record.trials]
+    return replace(record, trials=trials)
 
 
 def _dominates(left: list[float], right: list[float]) -> bool:

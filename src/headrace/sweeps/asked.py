@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hydra.core.global_hydra import GlobalHydra
@@ -12,7 +12,9 @@ from headrace.assemble import Memory
 from headrace.config.space import parse_space
 from headrace.config.sweep import Words, list_jobs
 from headrace.config.sweep_settings import SweepSettings, load_sweep_settings
+from headrace.core.secrets import redact_overrides
 from headrace.core.sweep import split_shared
+from headrace.errors import ConfigError
 from headrace.sweep_plan import SweepPlan, plan_jobs, plan_sweep
 from headrace.sweeps.objective import check_objective
 from headrace.sweeps.search import OpenSearch, every_branch, open_search, write_point
@@ -40,11 +42,25 @@ def read_asked(cfg: DictConfig, settings: SweepSettings, words: Sequence[str]) -
         words = [*words, NOT_PUBLISHED]
     if not settings.is_search:
         jobs = list_jobs(settings.sweeper.params, words)
-        return Asked(jobs=jobs, fixed=split_shared(jobs)[0])
+        fixed, others = split_shared(jobs)
+        _check_open(word for words in others for word in words)
+        return Asked(jobs=jobs, fixed=fixed)
     space, fixed = parse_space(settings.sweeper.params, words, GlobalHydra.instance().config_loader())
     search = open_search(settings, space, Memory.of(cfg).index)
-    jobs = [[*fixed, *write_point(point)] for point in every_branch(space)]
+    points = [write_point(point) for point in every_branch(space)]
+    _check_open(word for words in points for word in words)
+    jobs = [[*fixed, *words] for words in points]
     return Asked(jobs=jobs, fixed=fixed, keys=tuple(space.domains), search=search)
+
+
+def _check_open(varied: Iterable[str]) -> None:
+    """Raise `ConfigError` where what sets jobs apart, which every record shows, is a secret."""
+    words = list(dict.fromkeys(varied))
+    for word, shown in zip(words, redact_overrides(words), strict=True):
+        if word != shown:
+            found = "is secret, and a sweep records what it varies"
+            hint = "give all jobs one value, or read it from the environment: ${oc.env:NAME}"
+            raise ConfigError.one(word.partition("=")[0].lstrip("+"), found, hint)
 
 
 def plan_asked(flow: str, cfg: DictConfig, words: Sequence[str]) -> tuple[Asked, SweepPlan]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,9 +32,21 @@ def open_reports(settings: SweepSettings, source: Source) -> Iterator[Mapping[st
     if settings.sweeper.pruner is None:
         yield None
         return
-    listener = ReportListener(source.judge, settings.launcher.host)
+    host = settings.launcher.host
     try:
-        yield listener.address()
+        listener = ReportListener(source.judge, host)
+    except OSError as error:
+        found = f"nobody can listen at {host} here ({error})"
+        raise ConfigError.one("hydra.launcher.host", found, "name this machine, or leave it out") from error
+    try:
+        address = listener.address()
+        reached = ip_address(address["host"])
+        if reached.is_unspecified or (reached.is_loopback and not is_here(host)):
+            # As Debian has it of a machine's own name: no other one would ever get through.
+            found = f"'{host}' is {reached} here, which means itself to every machine"
+            hint = "type: hydra.launcher.host=<an address of this machine that others can reach>"
+            raise ConfigError.one("hydra.launcher.host", found, hint)
+        yield address
     finally:
         listener.close()
 
@@ -122,9 +135,20 @@ def is_here(address: str) -> bool:
 
 
 def jobs_side_by_side(launcher: LauncherNode, total: int | None) -> int:
-    """Return how many jobs run at a time: as asked, else one a core, and no more than there are jobs."""
+    """Return how many jobs run at a time: as asked, else one a core, and no more than there are jobs.
+
+    Where nobody says how many, no more either than there are GPUs for.
+    """
     wanted = launcher.n_jobs or min(os.cpu_count() or 1, WORKERS_AT_MOST)
+    if launcher.n_jobs is None and launcher.gpus_per_job is not None:
+        wanted = min(wanted, len(visible_gpus()) // launcher.gpus_per_job)
     return max(1, wanted if total is None else min(wanted, total))
+
+
+def check_gpus(launcher: LauncherNode, total: int | None) -> None:
+    """Raise `ConfigError` where there are too few GPUs for the jobs side by side."""
+    if launcher.gpus_per_job is not None:
+        share_gpus(launcher.gpus_per_job, jobs_side_by_side(launcher, total))
 
 
 def share_gpus(gpus_per_job: int | None, size: int) -> list[str]:
@@ -135,7 +159,8 @@ def share_gpus(gpus_per_job: int | None, size: int) -> list[str]:
     if len(devices) < gpus_per_job * size:
         raise ConfigError.one(
             "hydra.launcher.gpus_per_job",
-            f"{size} jobs side by side need {gpus_per_job * size} GPUs, there are {len(devices)}",
+            f"{'1 job needs' if size == 1 else f'{size} jobs side by side need'} "
+            f"{gpus_per_job * size} GPUs, there are {len(devices)}",
             f"type: hydra.launcher.n_jobs={max(1, len(devices) // gpus_per_job)}"
             if len(devices) >= gpus_per_job
             else "leave it out",

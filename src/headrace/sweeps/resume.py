@@ -7,6 +7,7 @@ from pathlib import Path
 
 from headrace.adapters.sweep_files import SweepFiles
 from headrace.config.folders import use_conf
+from headrace.config.space import PARAMS
 from headrace.core.record import UnreadableRecord
 from headrace.core.secrets import REDACTED
 from headrace.core.sweep import SweepRecord
@@ -31,7 +32,7 @@ def resumed_words(sweep_id: str, words: Sequence[str]) -> list[str]:
             word, "a sweep goes on with the config that it began with", "leave it out, or begin a new one"
         )
         for word in given
-        if (key := word.partition("=")[0]) not in ALLOWED and not key.startswith("hydra.") and key not in keys
+        if not _may_change(key := word.partition("=")[0]) and key not in keys
     ]
     problems += [
         Problem(
@@ -43,6 +44,10 @@ def resumed_words(sweep_id: str, words: Sequence[str]) -> list[str]:
         raise ConfigError(problems)
     use_conf(files.conf(record.id))
     return ["-m", *begun, *(word for word in given if word.startswith("hydra."))]
+
+
+def _may_change(key: str) -> bool:
+    return key in ALLOWED or (key.startswith("hydra.") and not key.startswith(PARAMS))
 
 
 def resumed_id(sweep_id: str, words: Sequence[str]) -> str:

@@ -12,11 +12,13 @@ from headrace.config.sweep_settings import SweepSettings
 from headrace.core.code import CodeIndex
 from headrace.core.grid import grid_points
 from headrace.core.ports import ParamValue, Search
-from headrace.core.space import Choice, Space, same_value
+from headrace.core.space import Choice, Domain, Space, same_value
+from headrace.core.spec import TARGET
 from headrace.errors import ConfigError
 
 SAMPLER = "hydra.sweeper.sampler"
 PRUNER = "hydra.sweeper.pruner"
+BRUTE_FORCE = ".BruteForceSampler"  # a grid too: it ends by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def open_search(settings: SweepSettings, space: Space, index: CodeIndex) -> Open
         )
     sampler = sampler_factory(index, SAMPLER, sweeper.sampler)
     pruner = None if sweeper.pruner is None else pruner_factory(index, PRUNER, sweeper.pruner)
-    is_grid = bool(sampler.needs)
+    is_grid = bool(sampler.needs) or sampler.node[TARGET].endswith(BRUTE_FORCE)
     if sweeper.n_trials is None and sweeper.minutes is None and not is_grid:
         hint = "type: hydra.sweeper.n_trials=50, or hydra.sweeper.minutes=30"
         raise ConfigError.one("hydra.sweeper.n_trials", "a search needs a budget", hint)
@@ -62,21 +64,27 @@ def write_point(point: Mapping[str, ParamValue]) -> list[str]:
 
 def every_branch(space: Space) -> Iterator[dict[str, ParamValue]]:
     """Yield points, to check and plan: the first and last of every domain, and each value of a choice."""
-    domains = space.domains
-    longest = max([len(d.values) for d in domains.values() if isinstance(d, Choice)] + [2])
-    for at in range(longest):
-        yield _point(space, at)
+    yield from _points(space, {})
 
 
-def _point(space: Space, at: int) -> dict[str, ParamValue]:
-    point: dict[str, ParamValue] = {}
-    for key, domain in space.domains.items():
-        if isinstance(domain, Choice):
-            point[key] = domain.values[at % len(domain.values)]
-        else:
-            number = domain.high if at % 2 else domain.low
-            point[key] = int(number) if domain.integer else number
-    for (key, value), more in space.when.items():
-        if key in point and same_value(point[key], value):
-            point |= _point(more, at)
-    return point
+def _points(space: Space, drawn: Mapping[str, ParamValue]) -> Iterator[dict[str, ParamValue]]:
+    choices = [domain for domain in space.domains.values() if isinstance(domain, Choice)]
+    for at in range(max([len(choice.values) for choice in choices] + [2])):
+        point = {**drawn, **{key: _value(domain, at) for key, domain in space.domains.items()}}
+        taken = [
+            list(_points(inner, point))
+            for (key, value), inner in space.when.items()
+            if key in point and same_value(point[key], value)
+        ]
+        for n in range(max([len(branch) for branch in taken] + [1])):
+            longer = dict(point)
+            for branch in taken:
+                longer |= branch[n % len(branch)]
+            yield longer
+
+
+def _value(domain: Domain, at: int) -> ParamValue:
+    if isinstance(domain, Choice):
+        return domain.values[at % len(domain.values)]
+    number = domain.high if at % 2 else domain.low
+    return int(number) if domain.integer else number

@@ -21,7 +21,15 @@ from headrace.cached import read_cached
 from headrace.config.sweep_settings import load_sweep_settings
 from headrace.core.record import RunRecord
 from headrace.core.secrets import redact_overrides
-from headrace.core.sweep import ENDED, SweepRecord, SweepState, TrialRecord, as_params, split_shared
+from headrace.core.sweep import (
+    ENDED,
+    SweepRecord,
+    SweepState,
+    TrialRecord,
+    as_params,
+    cut_off,
+    split_shared,
+)
 from headrace.errors import GateRejected
 from headrace.run import new_run_id
 from headrace.sweep_plan import PlannedJob, SweepPlan, plan_jobs, plan_sweep
@@ -30,7 +38,14 @@ from headrace.sweeps.engine import Engine, run_jobs
 from headrace.sweeps.job import run_kept_job, warm_up
 from headrace.sweeps.lake_place import lake_place
 from headrace.sweeps.objective import check_logged, check_objective
-from headrace.sweeps.places import check_place, join_workers, open_reports, run_as_flow, start_processes
+from headrace.sweeps.places import (
+    check_gpus,
+    check_place,
+    join_workers,
+    open_reports,
+    run_as_flow,
+    start_processes,
+)
 from headrace.sweeps.search import OpenSearch, write_point
 from headrace.sweeps.sources import Grid, Source, Trials
 
@@ -76,13 +91,14 @@ class _Sweep:
             if self.request.resumed is not None:
                 # Before it is read: what another process still writes down would be lost.
                 held.enter_context(self.files.hold(self.request.resumed))
-                self.resumed = self.files.read(self.request.resumed)
+                self.resumed = cut_off(self.files.read(self.request.resumed))
                 self.seconds_before = self.resumed.seconds
             if self.asked.search is not None:
                 prepared, record, source = self._prepare_search(self.asked.search)
             else:
                 prepared, record, source = self._prepare_grid()
             check_place(self.settings, prepared.job.lake)
+            check_gpus(self.settings.launcher, source.left())
             self.lake = lake_place(prepared.job.lake)
             if self.resumed is None:
                 self._freeze(record)
@@ -201,7 +217,7 @@ class _Sweep:
                         payload=lambda trial: self._payload(record, trial, reports),
                         stop_on_failure=self.settings.launcher.on_failure == "stop",
                         wait=self.settings.launcher.wait,
-                        check=lambda trial: check_logged(trial, record.objective),
+                        check=lambda _: check_logged(record.trials, record.objective),
                         seconds=self._seconds,
                     )
                 )
@@ -245,10 +261,13 @@ class _Sweep:
         if record.state == "running":
             return 0
         code = FAILED if any(trial.state == "failed" for trial in record.trials) else 0
+        if self.settings.publish != "best":
+            return code
         ranked = record.ranked()
-        if self.settings.publish == "best" and ranked:
-            return self._publish_best(record, ranked[0]) or code
-        return code
+        if not ranked:
+            tell_sweep.tell_no_best()
+            return FAILED
+        return self._publish_best(record, ranked[0]) or code
 
     def _publish_best(self, record: SweepRecord, best: TrialRecord) -> int:
         tell_sweep.tell_best(best)
