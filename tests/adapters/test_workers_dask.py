@@ -12,6 +12,8 @@ from headrace.adapters.workers_dask import DaskWorkers
 from headrace.errors import ConfigError
 from headrace.testing.workers import WorkersContract, act, collect, until
 
+pytest.importorskip("prefect_dask")
+
 pytestmark = [pytest.mark.slow]
 
 

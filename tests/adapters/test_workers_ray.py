@@ -11,6 +11,8 @@ from headrace.adapters.workers_ray import RayWorkers
 from headrace.errors import ConfigError
 from headrace.testing.workers import WorkersContract, act, collect
 
+pytest.importorskip("prefect_ray")
+
 pytestmark = [pytest.mark.slow]
 
 

@@ -53,6 +53,12 @@ class TestSharing:
         for trial in lab.record.trials:
             assert trial.metrics["score"] == 6 * int(trial.params["model.C"])
 
+    def test_words_keep_their_order(self, lab: Lab) -> None:
+        """A job has its words as they were planned: that it publishes nothing comes after the alias."""
+        told = lab.sweep("publish.alias=a,b", ONE)
+        assert told.code == 0, told.err
+        assert {trial.state for trial in lab.record.trials} <= {"succeeded", "cached"}
+
     def test_the_same_again_starts_nothing(self, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
         """Jobs that an earlier sweep had are cached; where all are, no process is started."""
         lab.sweep("model.C=1", ONE)

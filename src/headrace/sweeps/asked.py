@@ -13,7 +13,7 @@ from headrace.config.space import parse_space
 from headrace.config.sweep import Words, list_jobs
 from headrace.config.sweep_settings import SweepSettings, load_sweep_settings
 from headrace.core.secrets import redact_overrides
-from headrace.core.sweep import split_shared
+from headrace.core.sweep import TrialRecord, split_shared
 from headrace.errors import ConfigError
 from headrace.sweep_plan import SweepPlan, plan_jobs, plan_sweep
 from headrace.sweeps.objective import check_objective
@@ -34,6 +34,10 @@ class Asked:
     fixed: Words
     keys: tuple[str, ...] = ()
     search: OpenSearch | None = None
+
+    def words_of(self, trial: TrialRecord) -> Words:
+        """Return the overrides of a job, of a grid in the order in which they were given."""
+        return self.jobs[trial.number] if self.search is None else [*self.fixed, *trial.overrides]
 
 
 def read_asked(cfg: DictConfig, settings: SweepSettings, words: Sequence[str]) -> Asked:

@@ -245,7 +245,7 @@ class _Sweep:
     ) -> Mapping[str, Any]:
         return {
             **self._shared_payload(record),
-            "overrides": [*self.asked.fixed, *trial.overrides],
+            "overrides": self.asked.words_of(trial),
             "params": trial.params,
             "trial": trial.number,
             "folder": str(self.files.job(record.id, trial.number)),
@@ -271,7 +271,7 @@ class _Sweep:
 
     def _publish_best(self, record: SweepRecord, best: TrialRecord) -> int:
         tell_sweep.tell_best(best)
-        published = self.request.publish(alone([*self.asked.fixed, *best.overrides]))
+        published = self.request.publish(alone(self.asked.words_of(best)))
         if published is None:
             return 0
         record.published = published.published
