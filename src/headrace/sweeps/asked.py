@@ -78,4 +78,4 @@ def plan_asked(flow: str, cfg: DictConfig, words: Sequence[str]) -> tuple[Asked,
 
 def alone(overrides: Sequence[str]) -> Words:
     """Return the overrides that run a job of a sweep alone, so that it publishes."""
-    return [word for word in overrides if word != NOT_PUBLISHED and not word.startswith("+sweep=")]
+    return [word for word in overrides if word != NOT_PUBLISHED]
