@@ -108,7 +108,8 @@ class Reporter:
             self._connection.send_bytes(json.dumps([self._trial, step, score]).encode())
             self._await(self._connection)
             return bool(json.loads(self._connection.recv_bytes(BYTES_AT_MOST)))
-        except _WRONG:
+        except _WRONG as error:
+            log.warning("the sweep does not answer, so nothing is pruned any more (%s)", error)
             self._gone = True
             self.close()
             return False
