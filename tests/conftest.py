@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -30,6 +31,9 @@ os.environ.update(
     XDG_CACHE_HOME=str(_HOME / "cache"),
     XDG_CONFIG_HOME=str(_HOME / "config"),
 )
+
+# A suite that was started in the background inherits that Ctrl-C is ignored, and so would all it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A deadline measures a busy machine, not the code.
 settings.register_profile("headrace", deadline=None, print_blob=True)
