@@ -148,6 +148,7 @@ def test_a_recorder_is_kept_for_the_next_run(tmp_path: Path, monkeypatch: pytest
     """Runs of a process with many share one recorder and nothing else; one that died is replaced."""
     monkeypatch.setattr(tracker_wandb, "_waiting", None)  # to be restored
     tracker_wandb.keep_recorders()
+    WandbTracker("beaks", mode="offline", dir=tmp_path / "wandb").warm_up()
     folders, processes = [], []
     for number in range(3):
         tracker = WandbTracker("beaks", mode="offline", dir=tmp_path / "wandb")
@@ -161,6 +162,7 @@ def test_a_recorder_is_kept_for_the_next_run(tmp_path: Path, monkeypatch: pytest
             processes[-1].kill()
             processes[-1].wait()
     processes[-1].kill()
+    assert list((tmp_path / "wandb" / "spool").iterdir()) == []
     assert processes[0] is processes[1]
     assert processes[1] is not processes[2]
     for number, folder in enumerate(folders):

@@ -17,12 +17,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from headrace.core.secrets import without_secrets
 
@@ -65,7 +65,7 @@ class WandbTracker:
 
     def warm_up(self) -> None:
         if self._mode != "disabled" and _waiting is not None and self._folder not in _waiting:
-            _waiting[self._folder] = _Recorder(self._folder, self._folder / "spool" / uuid4().hex)
+            _waiting[self._folder] = _Recorder(self._folder)
 
     def start(
         self,
@@ -92,10 +92,12 @@ class WandbTracker:
             "spool": str(self._folder / "spool" / wandb_id),
         }
         try:
-            self._recorder = _find_recorder(self._folder, Path(start["spool"]))
-            self._recorder.begin(start)
+            Path(start["spool"]).mkdir(parents=True, exist_ok=True)
+            self._recorder = _find_recorder(self._folder)
         except OSError as error:
             log.warning("W&B: the run is not logged, its recorder does not start: %s", error)
+        else:
+            self._recorder.begin(start)
 
     def log(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         if self._recorder is not None:
@@ -171,35 +173,33 @@ def keep_recorders() -> None:
     _waiting = {} if _waiting is None else _waiting
 
 
-def _find_recorder(folder: Path, spool: Path) -> _Recorder:
+def _find_recorder(folder: Path) -> _Recorder:
     found = None if _waiting is None else _waiting.pop(folder, None)
-    return found if found is not None and found.alive else _Recorder(folder, spool)
+    return found if found is not None and found.alive else _Recorder(folder)
 
 
 class _Recorder:
     """The recorder's process with its two pipes; a thread serves each, so that nobody waits."""
 
-    def __init__(self, folder: Path, spool: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.info: dict[str, Any] = {}
         self._folder = folder
         self._closed = False
-        self._spool = spool
-        self._spool.mkdir(parents=True, exist_ok=True)
-        self._errors = self._spool / "stderr.txt"
+        self._spool = folder / "spool"  # until a run has its own below it
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._done = threading.Event()
-        with self._errors.open("w") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", str(RECORDER)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                encoding="utf-8",
-                # Files of offline artifacts belong to the project, not to the user's home.
-                env={"WANDB_DATA_DIR": str(folder / "data"), **os.environ},
-                start_new_session=True,  # Ctrl-C is for the run, which then says how it ended
-            )
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(RECORDER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            encoding="utf-8",
+            # Files of offline artifacts belong to the project, not to the user's home.
+            env={"WANDB_DATA_DIR": str(folder / "data"), **os.environ},
+            start_new_session=True,  # Ctrl-C is for the run, which then says how it ended
+        )
         for serve in (self._write, self._read):
             threading.Thread(target=serve, name=f"wandb{serve.__name__}", daemon=True).start()
 
@@ -210,7 +210,6 @@ class _Recorder:
     def begin(self, start: dict[str, Any]) -> None:
         self.info = {"id": start["id"]}
         self._spool = Path(start["spool"])
-        self._spool.mkdir(parents=True, exist_ok=True)
         self._done.clear()
         if not self.alive:
             self._done.set()  # the reader has left already
@@ -270,12 +269,10 @@ class _Recorder:
                     log.warning("W&B: %s", report["warning"])
                 elif "done" in report:
                     self._done.set()
+        with self._errors as errors:
+            errors.seek(0)
+            said = errors.read().strip().splitlines()
         if not self._done.is_set():
-            said = (
-                self._errors.read_text("utf-8", "replace").strip().splitlines()
-                if self._errors.exists()
-                else []
-            )
             log.warning("W&B: the recorder ended early, the log is incomplete. %s", said[-1] if said else "")
         self._process.wait()
         self._done.set()
