@@ -21,7 +21,6 @@ from headrace.sweeps.lake_place import is_of_one_machine
 from headrace.sweeps.sources import Source
 
 WORKERS_AT_MOST = 8  # where nobody says how many
-FLOW_NAME = "headrace sweep"
 
 Call = Callable[[Mapping[str, Any]], Any]
 
