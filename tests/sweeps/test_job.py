@@ -52,7 +52,7 @@ def test_a_job_knows_which_one_it_is(lab: Lab) -> None:
         assert one["num"] == number
         assert one["id"] == f"{record.id}_{number}"
         assert one["dirname"] == f"model.C={number + 1}"
-        assert one["task"] == ["+experiment=lab", "seed=3", "++publish=False", f"model.C={number + 1}"]
+        assert one["task"] == ["+experiment=lab", f"model.C={number + 1}", "seed=3", "++publish=False"]
         assert one["output_dir"] == str(folder)
         log = (folder / "job.log").read_text()
         assert "from Python" in log
