@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.core.digest import digest_file, digest_listing
-from headrace.core.ports import LakeReader, ObjectInfo
+from headrace.core.ports import LakeReader, ObjectInfo, PublishedModels
 from headrace.errors import LakeError, SourceNotFound, StageError, did_you_mean
 
 _KIND = "sha256"
@@ -30,18 +30,25 @@ class Source:
 
 
 class Sources:
-    """Finds what `package:`, `file:` and `lake:` URIs name. `commit` is where lake URIs read."""
+    """Finds what external URIs name. `commit` is where `lake:` reads, `models` knows what `model:` names."""
 
     def __init__(
-        self, remember: Callable[[str, Path, Callable[[], Any]], Any], lake: LakeReader, commit: str
+        self,
+        remember: Callable[[str, Path, Callable[[], Any]], Any],
+        lake: LakeReader,
+        commit: str,
+        models: PublishedModels,
     ) -> None:
         self.commit = commit
+        self.models = models
         self._remember = remember
         self._lake = lake
 
     def digest(self, uri: str) -> str:
         """Return a source's digest; for the lake it is known without reading. Raises `StageError`."""
         scheme, _, rest = uri.partition(":")
+        if scheme == "model":
+            return self.models.digest(uri)
         return (
             _digest_objects(rest, self._lake_objects(rest)) if scheme == "lake" else self._files(uri).digest
         )
@@ -62,6 +69,8 @@ class Sources:
     def describe(self, uri: str) -> dict[str, Any]:
         """Say what a source is: `uri`, `bytes`, and `files` (digest by name) where they are not too many."""
         scheme, _, rest = uri.partition(":")
+        if scheme == "model":
+            return self.models.describe(uri)
         if scheme == "lake":
             objects = self._lake_objects(rest)
             size = sum(info.bytes for info in objects)
