@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 from headrace.errors import StageError, did_you_mean
@@ -12,6 +11,12 @@ from headrace.errors import StageError, did_you_mean
 RULES = ("min", "max", "max_drop", "min_gain")
 INTERVAL = "interval"
 WHERE = "stages.gate.params"
+
+# Which figure must meet a rule: the one found, or where intervals are asked for the worse end.
+_FIGURE = {
+    False: {"min": "value", "max": "value", "max_drop": "gain", "min_gain": "gain"},
+    True: {"min": "low", "max": "high", "max_drop": "gain_low", "min_gain": "gain_low"},
+}
 
 
 def check_thresholds(
@@ -55,11 +60,10 @@ def check_thresholds(
     whole = _Figures(slice=None, where=f"{WHERE}.thresholds", alone=alone, metrics=measured)
     checks = list(_check_all(whole, thresholds or {}))
     for name, rules in (slices or {}).items():
+        where = f"{WHERE}.slices.{name}"
         for group in _find_groups(name, evaluation or {}):
             if group["rows"] >= min_rows:
-                found = _Figures(
-                    slice=group["name"], where=f"{WHERE}.slices.{name}", metrics=group["metrics"]
-                )
+                found = _Figures(slice=group["name"], where=where, alone=alone, metrics=group["metrics"])
                 checks += _check_all(found, rules)
     checks += _check_data(validation, max_rejected)
     checks += _check_package(smoke if package else None)
@@ -83,6 +87,11 @@ def _whole(metrics: Mapping[str, Any], evaluation: Mapping[str, Any] | None) -> 
     return {name: {**about.get(name, {}), "value": value} for name, value in metrics.items()}
 
 
+def _why_alone(evaluation: Mapping[str, Any]) -> str:
+    champion = evaluation.get("champion") or {}
+    return str(champion.get("why") or "no champion to compare with")
+
+
 def _find_groups(name: str, evaluation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     slices = evaluation.get("slices", [])
     by_slice = {",".join(one["by"]): one["groups"] for one in slices}
@@ -91,9 +100,9 @@ def _find_groups(name: str, evaluation: Mapping[str, Any]) -> list[Mapping[str, 
     groups = {group["name"]: group for one in slices for group in one["groups"]}
     if name in groups:
         return [groups[name]]
-    hint = (
-        did_you_mean(name, [*by_slice, *groups]) if by_slice else "name it in stages.evaluate.params.slices"
-    )
+    hint = "name it in stages.evaluate.params.slices"
+    if by_slice:
+        hint = did_you_mean(name, [*by_slice, *groups])
     raise StageError(f"{WHERE}.slices.{name}: no such slice was measured; {hint}")
 
 
@@ -120,23 +129,20 @@ def _check(found: _Figures, metric: str, rule: str, wanted: Any, by_interval: bo
     where = f"{found.where}.{metric}"
     if rule not in RULES:
         raise StageError(f"{where}.{rule}: no such rule; use {', '.join(RULES[:-1])} or {RULES[-1]}")
-    if isinstance(wanted, bool) or not isinstance(wanted, Real):
+    if isinstance(wanted, bool) or not isinstance(wanted, int | float):
         raise StageError(f"{where}.{rule}: {wanted!r} is not a number")
     about = found.metrics[metric]
     changes = rule in ("max_drop", "min_gain")
     if about["value"] is None:
         return _told(found.slice, metric, rule, wanted, None, True, about.get("why") or "not determined")
     if changes and about.get("gain") is None:
-        return _told(found.slice, metric, rule, wanted, None, True, "no champion to compare with")
-    name = (
-        {"min": "low", "max": "high"}.get(rule, "gain_low") if by_interval else "gain" if changes else "value"
-    )
-    figure = about.get(name)
+        return _told(found.slice, metric, rule, wanted, None, True, found.alone)
+    figure: Any = about.get(_FIGURE[by_interval][rule])
     if by_interval and figure is None:
         raise StageError(
             f"{where}.{INTERVAL}: there is no interval; set stages.evaluate.params.bootstrap=1000"
         )
-    if not isinstance(figure, Real):
+    if not isinstance(figure, int | float):
         raise StageError(f"{where}: the metric is {figure!r}, which is not a number")
     detail = "worse end of the interval" if by_interval else ""
     if rule == "max_drop":

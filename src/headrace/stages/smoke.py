@@ -79,7 +79,6 @@ def _compare(answers: list[Any], wanted: list[Any] | None, rows: int) -> str:
 
 
 def _same(answer: Any, evaluated: Any) -> bool:
-    numbers = all(isinstance(value, int | float) for value in (answer, evaluated))
-    if numbers:
-        return abs(answer - evaluated) <= CLOSE * max(abs(answer), abs(evaluated), 1.0)
+    if isinstance(answer, int | float) and isinstance(evaluated, int | float):
+        return bool(abs(answer - evaluated) <= CLOSE * max(abs(answer), abs(evaluated), 1.0))
     return str(answer) == str(evaluated)
