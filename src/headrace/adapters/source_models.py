@@ -66,7 +66,7 @@ class SourceModels:
         if number is None:
             return None
         if number not in versions:
-            hint = did_you_mean(str(number), map(str, versions), f"{{{{}}}}={SCHEME}{name}/{{}}")
+            hint = did_you_mean(f"{SCHEME}{name}/{number}", [f"{SCHEME}{name}/{one}" for one in versions])
             raise SourceNotFound(f"the lake has no version {number} of a model '{name}'", hint)
         return _Model(version=number, package=_package(name, commit, versions[number]))
 

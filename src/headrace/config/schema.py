@@ -83,4 +83,7 @@ class Root:
     tracker: dict[str, Any] = field(default_factory=dict)  # node with _target_
     runtime: RuntimeNode = field(default_factory=RuntimeNode)
     sweep: SweepNode = field(default_factory=SweepNode)
+    card: dict[str, Any] = field(
+        default_factory=dict
+    )  # of the model, for reports: intended_use, limits, owner
     vars: dict[str, Any] = field(default_factory=dict)  # one's own values, to interpolate
