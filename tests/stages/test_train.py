@@ -70,7 +70,7 @@ def test_the_published_model_takes_raw_rows_and_answers_in_labels(
     assert set(model.predict(table[["place", "size"]])) == {"hi", "lo"}
     scored = evaluate.classification(fitted, made["test_features"], made["test_target"])
     assert scored["metrics"]["accuracy"] == pytest.approx((model.predict(table) == table["kind"]).mean())
-    assert set(scored["metrics"]) == {"accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc"}
+    assert {"accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc"} < set(scored["metrics"])
     assert list(scored["predictions"].columns) == ["target", "predicted", "p_hi", "p_lo"]
 
 
