@@ -72,7 +72,7 @@ def test_a_plan_after_a_run_says_what_changed(trained: Path) -> None:
     before = listing(trained)
     plan = json.loads(command("plan", EXPERIMENT, "model.C=3", "--json").stdout)
     states = {stage["name"]: stage["state"] for stage in plan["stages"]}
-    assert [states[name] for name in ("ingest", "preprocess", "train", "publish")] == [
+    assert [states[name] for name in ("ingest", "preprocess", "train", "package")] == [
         "CACHED", "CACHED", "RUN", "MAYBE",
     ]  # fmt: skip
     train = next(stage for stage in plan["stages"] if stage["name"] == "train")

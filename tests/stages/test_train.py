@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from headrace.errors import StageError
-from headrace.stages import evaluate, gate, preprocess, publish, train
+from headrace.stages import evaluate, gate, package, preprocess, train
 
 
 class Quiet:
@@ -66,7 +66,7 @@ def test_the_published_model_takes_raw_rows_and_answers_in_labels(
     fitted = train.fit(made["train_features"], made["train_target"], LogisticRegression(), context)[
         "estimator"
     ]
-    model = publish.join_model(made["preprocessor"], fitted, {"passed": True})["model"]
+    model = package.join_model(made["preprocessor"], fitted)["model"]
     assert set(model.predict(table[["place", "size"]])) == {"hi", "lo"}
     scored = evaluate.classification(fitted, made["test_features"], made["test_target"])
     assert scored["metrics"]["accuracy"] == pytest.approx((model.predict(table) == table["kind"]).mean())
