@@ -120,14 +120,16 @@ def _matthews(accuracy: np.ndarray, truth: np.ndarray, predicted: np.ndarray) ->
 
     shared = accuracy - (truth * predicted).sum(axis=0)
     variance = (1 - (truth**2).sum(axis=0)) * (1 - (predicted**2).sum(axis=0))
-    return _ratio(shared, np.sqrt(np.clip(variance, 0, None)))
+    # What is left of a variance of 0 after rounding is none.
+    return _ratio(shared, np.where(variance > 1e-12, np.sqrt(np.abs(variance)), 0))
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Divide; 0 where there is nothing to divide by."""
     import numpy as np
 
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    ratio: np.ndarray = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return ratio
 
 
 def _undetermined(values: np.ndarray, where: np.ndarray) -> np.ndarray:

@@ -50,4 +50,6 @@ class NumberMeasure:
         lower = (reached < half).sum(axis=0)
         upper = (reached <= half).sum(axis=0)
         last = len(weights) - 1
-        return (self._sorted[np.minimum(lower, last)] + self._sorted[np.minimum(upper, last)]) / 2
+        ends = self._sorted[np.minimum([lower, upper], last)]
+        middle: np.ndarray = ends.mean(axis=0)
+        return middle

@@ -26,8 +26,8 @@ def check_interval(bootstrap: int, level: float) -> None:
     needed = round(2 / (1 - level))
     if bootstrap and bootstrap < needed:
         raise StageError(
-            f"{where}.bootstrap is {bootstrap}; an interval of level {level} needs {needed:,} resamples or more,"
-            f" 1000 is usual: type {where}.bootstrap=1000, or 0 for no intervals"
+            f"{where}.bootstrap is {bootstrap}; an interval of level {level} needs {needed:,} resamples or"
+            f" more; type {where}.bootstrap=1000, or 0 for no intervals"
         )
 
 
