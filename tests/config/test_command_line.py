@@ -178,8 +178,8 @@ Text = Callable[..., str]
         ),
         pytest.param(
             [PENGUINS, "+stages.gate.params.thresholds.f1_macro.min=high"],
-            "stages.gate.params.thresholds.f1_macro.min: 'high' is not of type float "
-            "type: stages.gate.params.thresholds.f1_macro.min=<float>",
+            "stages.gate.params.thresholds.f1_macro.min: 'high' is not of type float | bool "
+            "type: stages.gate.params.thresholds.f1_macro.min=<float | bool>",
             id="wrong type inside a param",
         ),
         pytest.param(
