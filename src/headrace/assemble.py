@@ -21,18 +21,22 @@ from headrace.adapters.machine_state import read_machine_state
 from headrace.adapters.record_files import RunRecords
 from headrace.adapters.scratch_folders import ScratchFolders
 from headrace.adapters.source_files import Sources
+from headrace.adapters.source_models import SourceModels
 from headrace.adapters.stat_cache import StatCache
+from headrace.challenge import Pinned, find_pinned, read_models
 from headrace.config.build import build_node
 from headrace.config.load import Loaded, load_config
 from headrace.config.schema import CLUSTERS
 from headrace.core.choice import choose
 from headrace.core.code import CodeIndex
+from headrace.core.gate_line import failed_line
 from headrace.core.key import Key, make_key
 from headrace.core.plan import Plan, Planner, StageResult, State, name_outputs
 from headrace.core.ports import MAIN, Codec, Judge, LakeStore, Runtime, StageCache, Tracker
 from headrace.core.record import RunRecord
 from headrace.core.redactor import Redactor
 from headrace.core.secrets import redact_overrides
+from headrace.core.signature import Signature
 from headrace.core.spec import Experiment, StageSpec
 from headrace.core.sweep import SweepRef
 from headrace.core.time_travel import find_commit
@@ -52,7 +56,7 @@ from headrace.execute import artifact_is_there
 from headrace.job import Job
 from headrace.past import look_back, read_run, recent_runs
 from headrace.project import build_lake
-from headrace.publish import find_tag, find_version, read_registry, tag_name
+from headrace.publish import find_tag, find_version, read_current, read_registry, tag_name
 
 T = TypeVar("T")
 
@@ -94,7 +98,7 @@ class Prepared:
             return None
         if verdict["passed"]:
             return None
-        return GateRejected.by(check for check in verdict["checks"] if not check["passed"])
+        return GateRejected.by(failed_line(check) for check in verdict["checks"] if not check["passed"])
 
     def own_parts(self, spec: StageSpec) -> dict[str, Any]:
         """Return what a stage's key holds beside the digests of its inputs, also before these are known."""
@@ -155,12 +159,14 @@ def prepare(
     runtime = _Runtimes(root, loaded, cache_files, sweep)
     runtime.check()
     source_commit = _resolve_source(lake, loaded.experiment.source_ref)
-    sources = Sources(remembered.remember, lake, _resolve_at(lake, loaded, source_commit))
+    registries = cache(partial(read_current, lake))
+    at = _resolve_at(lake, loaded, source_commit)
+    sources = Sources(remembered.remember, lake, at, SourceModels(registries))
     records = RunRecords(root / "runs")
     options = loaded.options
     past_run = read_run(records, "run", options.run) if options.run else None
     chosen = choose(loaded.experiment, loaded.graph, options, past_run)
-    told = _describe_external(chosen.experiment, sources)
+    told = _describe_external(chosen.experiment, sources, loaded.signatures)
     external = {uri: sources.digest(uri) for uri in told}
     code = CodeStore(root / "cache" / "code")
     name, pipeline = loaded.experiment.name, loaded.experiment.pipeline
@@ -173,6 +179,19 @@ def prepare(
         past=look_back(recent, before, told, code, index.definitions),
         forced=chosen.forced,
     )
+    plan = planner.plan_run(chosen.graph, external, chosen.given)
+
+    def plan_with(pinned: Pinned) -> Plan:
+        models = SourceModels(registries, pinned)
+        then = {**external, **{uri: models.digest(uri) for uri in pinned}}
+        return planner.plan_run(chosen.graph, then, chosen.given)
+
+    pinned = find_pinned(chosen, plan, read_models(told), lambda s: registries(s.model)[1], plan_with)
+    if pinned is not None:
+        sources = Sources(remembered.remember, lake, at, SourceModels(registries, pinned))
+        told |= {uri: sources.describe(uri) for uri in pinned}
+        external |= {uri: sources.digest(uri) for uri in pinned}
+        plan = plan_with(pinned)
     shown = redact_overrides(overrides)
     command = shlex.join(["python", "-m", f"flows.{flow}", *shown])
     job = Job(
@@ -204,7 +223,6 @@ def prepare(
         sweep=sweep,
         judge=judge,
     )
-    plan = planner.plan_run(job.graph, external, job.given)
     if not dry:
         remembered.save()
     return Prepared(
@@ -255,7 +273,9 @@ def _redactor(loaded: Loaded) -> Redactor:
     return Redactor([*stages, (loaded.lake, public["lake"]), (loaded.tracker, public["tracker"])])
 
 
-def _describe_external(experiment: Experiment, sources: Sources) -> dict[str, dict[str, Any]]:
+def _describe_external(
+    experiment: Experiment, sources: Sources, signatures: Mapping[str, Signature]
+) -> dict[str, dict[str, Any]]:
     """Say what each external input is, by URI. Raises `ConfigError` for all that are missing."""
     told: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
@@ -263,6 +283,11 @@ def _describe_external(experiment: Experiment, sources: Sources) -> dict[str, di
         for argument, uri in stage.external_inputs().items():
             try:
                 told[uri] = told.get(uri) or sources.describe(uri)
+                if told[uri].get("version", 1) is None and signatures[stage.name].requires(argument):
+                    found = f"{uri} names no version yet, and {stage.call} needs '{argument}'"
+                    problems.append(
+                        Problem(f"stages.{stage.name}.inputs.{argument}", found, "publish one first")
+                    )
             except SourceNotFound as error:
                 problems.append(error.as_problem(_written_at(experiment, stage, argument, uri)))
             except StageError as error:
@@ -318,7 +343,8 @@ def codecs() -> tuple[Codec, ...]:
     from headrace.adapters.codec_json import JsonCodec
     from headrace.adapters.codec_table import TableCodec
 
-    return (TableCodec(), ArrayCodec(), JsonCodec(), EstimatorCodec(), FigureCodec(), FilesCodec())
+    # A dict of figures is one, and no JSON.
+    return (TableCodec(), ArrayCodec(), FigureCodec(), JsonCodec(), EstimatorCodec(), FilesCodec())
 
 
 class _Runtimes:

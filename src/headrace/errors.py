@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 
 SHOWN_AT_MOST = 20
 
@@ -82,10 +81,9 @@ class GateRejected(HeadraceError):
     exit_code = 3
 
     @classmethod
-    def by(cls, failed: Iterable[Mapping[str, Any]]) -> GateRejected:
-        """Name each check that failed, with what was found and what was wanted."""
-        lines = [f"  - {c['metric']}: found {c['found']}, wanted {c['rule']} {c['wanted']}" for c in failed]
-        return cls("\n".join(["the gate says no, nothing is published", *lines]))
+    def by(cls, failed: Iterable[str]) -> GateRejected:
+        """Tell each check that failed, in a line that says what was found and what was wanted."""
+        return cls("\n".join(["the gate says no, nothing is published", *(f"  - {line}" for line in failed)]))
 
 
 class Pruned(HeadraceError):

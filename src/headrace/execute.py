@@ -131,12 +131,20 @@ def _load_inputs(
 ) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for argument, uri in spec.external_inputs().items():
+        if uri.startswith("model:"):
+            package = bench.sources.models.package(uri)
+            if package is not None:  # else the argument's default, which is to say that there is none
+                arguments[argument] = _load(bench, package, signature, argument, work)
+            continue
         source = bench.sources.find(uri, work / "sources" / argument)
         arguments[argument] = list(source.paths) if source.is_many else source.paths[0]
     for argument, artifact in inputs.items():
-        wanted = signature.type_of(argument)
-        arguments[argument] = load_artifact(bench.lake, bench.codecs, artifact, wanted, work)
+        arguments[argument] = _load(bench, artifact, signature, argument, work)
     return arguments
+
+
+def _load(bench: Workbench, artifact: Artifact, signature: Signature, argument: str, work: Path) -> Any:
+    return load_artifact(bench.lake, bench.codecs, artifact, signature.type_of(argument), work)
 
 
 @contextmanager

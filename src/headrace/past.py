@@ -72,6 +72,8 @@ def tell_source(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> str
     """Say in what an external input differs from what it was."""
     name = now["uri"].partition(":")[2]
     size = _size(now["bytes"])
+    if now["uri"].startswith("model:"):
+        return f"{name}: {_version((before or {}).get('version'))} → {_version(now['version'])}"
     if before is None:
         return f"{name} changed ({size})"
     if before["uri"] != now["uri"]:
@@ -84,6 +86,10 @@ def tell_source(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> str
         return f"{name} changed ({size}, {differ} of {len(new)} files{more})"
     was = _size(before["bytes"])
     return f"{name} changed ({size}" + (f", was {was})" if was != size else ")")
+
+
+def _version(number: int | None) -> str:
+    return "no version" if number is None else f"version {number}"
 
 
 def _seconds(recent: Sequence[RunRecord]) -> dict[str, float]:

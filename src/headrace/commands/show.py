@@ -11,6 +11,7 @@ from headrace.adapters.run_index import of_sweep
 from headrace.commands.run_names import RUN_HELP, add_command, add_common, find_run
 from headrace.commands.screen import Answer, Screen, plural, printable, short, size
 from headrace.commands.words import Subparsers
+from headrace.core.gate_line import short_line
 from headrace.core.record import RunRecord, StageRecord
 from headrace.errors import RunNotFound, did_you_mean
 
@@ -77,9 +78,7 @@ def _outcome(screen: Screen, record: RunRecord) -> Iterator[str]:
         yield f"gate      {'passed' if record.gate['passed'] else 'says no'}"
         for check in record.gate.get("checks", ()):
             mark = "✓" if check.get("passed") else "✗"
-            found, wanted = _figure(check.get("found")), _figure(check.get("wanted"))
-            said = f"{check.get('metric')} {found}, {check.get('rule')} {wanted}"
-            yield screen.fit(f"          {mark} ", said)
+            yield screen.fit(f"          {mark} ", short_line(check))
     if record.published:
         p = record.published
         what = f"{p.get('model')} version {p.get('version')}, alias {p.get('alias')}"
@@ -114,10 +113,6 @@ def _ending(screen: Screen, record: RunRecord) -> Iterator[str]:
     if record.state in ("failed", "interrupted") and record.resume:
         yield "\nto resume it, type:"
         yield printable(record.resume)
-
-
-def _figure(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, int | float) else str(value)
 
 
 def _stage_lines(screen: Screen, stage: StageRecord) -> Iterator[str]:

@@ -11,6 +11,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from headrace.config.check import check_adapter, check_model_name, check_stage
 from headrace.config.check_schema import check_schema
+from headrace.config.inputs import leave_out, name_champion
 from headrace.config.resolve import find_unread, public_config, resolve
 from headrace.config.schema import CLUSTERS, PublishNode, Root, RuntimeNode, StageNode
 from headrace.config.typed import typed_node, unknown_keys
@@ -19,7 +20,7 @@ from headrace.core.code import CodeIndex
 from headrace.core.graph import Graph, build_graph
 from headrace.core.plan import all_external
 from headrace.core.signature import Signature
-from headrace.core.spec import Experiment, PublishSpec, StageSpec
+from headrace.core.spec import CHAMPION, Experiment, PublishSpec, StageSpec
 from headrace.core.time_travel import WHERE
 from headrace.errors import ConfigError, Problem, did_you_mean
 
@@ -52,7 +53,10 @@ def load_config(cfg: DictConfig, index: CodeIndex) -> Loaded:
     problems += check_schema("schema", data.get("schema"))
     at = _load_at(data, stages, problems)
     written = _written_at(cfg._get_node("publish", validate_access=False))
+    left_out = _load_names(data, "leave_out", problems)
+    stages = leave_out(stages, left_out, signatures, problems)
     publish = _load_publish(data, written, stages, problems)
+    stages = name_champion(stages, publish, signatures, problems)
     runtime = _load_runtime(data, problems)
     graph: Graph | None = None
     try:
@@ -134,7 +138,7 @@ def _load_stage(
         name=name,
         call=typed.call,
         params=typed.params,
-        inputs=typed.inputs,
+        inputs={argument: name for argument, name in typed.inputs.items() if name is not None},
         outputs=typed.outputs,
         retries=typed.retries,
         retry_delay_seconds=tuple(typed.retry_delay_seconds),
@@ -155,7 +159,7 @@ def _load_at(data: Mapping[str, Any], stages: Sequence[StageSpec], problems: lis
         found = f"{at!r} is not a string" if at != "" else "is empty"
         problems.append(Problem(WHERE, found, 'quote it in YAML, at: "1234567"; null is the newest state'))
         return None
-    uris = all_external(stages)
+    uris = [uri for uri in all_external(stages) if not uri.startswith((CHAMPION, "model:"))]
     if stages and not any(uri.startswith("lake:") for uri in uris):
         reads = f" ({', '.join(uris)})" if uris else ""
         found = f"no stage reads the lake, and what they read{reads} has no older state"
@@ -243,16 +247,12 @@ def _load_root(data: Mapping[str, Any], problems: list[Problem]) -> dict[str, An
 
 def _load_options(data: Mapping[str, Any], stages: list[str], problems: list[Problem]) -> Options:
     """Check what a command may ask beside its experiment."""
-    forced = data.get("force")
-    forced = [forced] if isinstance(forced, str) else forced or []
+    forced = _load_names(data, "force", problems)
     texts = {key: data.get(key) for key in ("stop_after", "only", "run", "against")}
     for key, value in texts.items():
         if value is not None and not isinstance(value, str):
             problems.append(Problem(key, f"{value!r} is no name", f"type: {key}='\"<name>\"'"))
             texts[key] = None
-    if not isinstance(forced, list) or not all(isinstance(name, str) for name in forced):
-        problems.append(Problem("force", f"{forced!r} names no stages", "type: 'force=[train]'"))
-        forced = []
     cache = data.get("cache", True)
     if not isinstance(cache, bool):
         problems.append(Problem("cache", f"{cache!r} is neither true nor false", "type: cache=false"))
@@ -260,6 +260,16 @@ def _load_options(data: Mapping[str, Any], stages: list[str], problems: list[Pro
     options = Options(**texts, force=tuple(forced), cache=cache)
     problems += options.problems(stages)
     return options
+
+
+def _load_names(data: Mapping[str, Any], key: str, problems: list[Problem]) -> list[str]:
+    """Return the stages that a key names; one may stand without brackets."""
+    names = data.get(key)
+    names = [names] if isinstance(names, str) else names or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        problems.append(Problem(key, f"{names!r} names no stages", f"type: '{key}=[train]'"))
+        return []
+    return names
 
 
 def _a(kind: type) -> str:

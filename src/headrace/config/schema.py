@@ -16,7 +16,8 @@ class StageNode:
 
     call: str = MISSING  # importable function
     params: dict[str, Any] = field(default_factory=dict)  # arguments: values, or nodes with _target_
-    inputs: dict[str, str] = field(default_factory=dict)  # argument: artifact, or package:/file:/lake: URI
+    # argument: artifact, or package:/file:/lake:/model: URI; null: the argument's default
+    inputs: dict[str, Optional[str]] = field(default_factory=dict)  # noqa: UP045
     outputs: dict[str, str] = field(default_factory=dict)  # returned name: artifact
     retries: int = 0  # attempts after the first
     retry_delay_seconds: list[float] = field(default_factory=list)  # before each retry; the last repeats
@@ -54,6 +55,7 @@ class SweepNode:
 
     objective: Any = None  # metric that says which job is best, or {metric: maximize, ...}
     publish: str = "none"  # best: the best one, through the gate; all: every job as if it ran alone
+    leave_out: list[str] = field(default_factory=list)  # stages that only a run which publishes needs
 
 
 @dataclass
@@ -68,6 +70,7 @@ class Root:
     stop_after: Optional[str] = None  # noqa: UP045  # run this stage and what it needs; publish nothing
     only: Optional[str] = None  # noqa: UP045  # run this stage alone, on the inputs that it had in `run`
     run: Optional[str] = None  # noqa: UP045  # id of a past run
+    leave_out: list[str] = field(default_factory=list)  # stages that do not run; who reads them does without
     force: list[str] = field(default_factory=list)  # stages that execute although their result is there
     cache: bool = True  # false: every stage executes
     against: Optional[str] = None  # noqa: UP045  # id of the run that reasons compare with; null: the newest
@@ -80,4 +83,7 @@ class Root:
     tracker: dict[str, Any] = field(default_factory=dict)  # node with _target_
     runtime: RuntimeNode = field(default_factory=RuntimeNode)
     sweep: SweepNode = field(default_factory=SweepNode)
+    card: dict[str, Any] = field(
+        default_factory=dict
+    )  # of the model, for reports: intended_use, limits, owner
     vars: dict[str, Any] = field(default_factory=dict)  # one's own values, to interpolate

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol, TypeVar, runtime_checkable
 
+from headrace.core.artifact import Artifact
+
 T = TypeVar("T")
 
 MAIN = "main"
@@ -233,6 +235,19 @@ class LakeWriter(Protocol):
 @runtime_checkable
 class LakeStore(LakeReader, LakeWriter, Protocol):
     """One repository of versioned objects."""
+
+
+class PublishedModels(Protocol):
+    """What `model:` URIs name. A URI names the same version however often it is asked for."""
+
+    def package(self, uri: str) -> Artifact | None:
+        """Return the version's package; None where an alias names none. Raises `SourceNotFound`."""
+
+    def digest(self, uri: str) -> str:
+        """Return the package's digest; '' where there is none."""
+
+    def describe(self, uri: str) -> dict[str, Any]:
+        """Say what it is, for the record."""
 
 
 # --- how values become files ------------------------------------------------------------------

@@ -47,6 +47,10 @@ class Signature:
     def names(self) -> list[str]:
         return [param.name for param in self.params]
 
+    def requires(self, name: str) -> bool:
+        """Tell whether an argument of that name has no default."""
+        return any(param.required for param in self.params if param.name == name)
+
     def type_of(self, name: str) -> str:
         return next((param.type for param in self.params if param.name == name), "")
 

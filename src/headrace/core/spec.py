@@ -13,7 +13,7 @@ TARGET = "_target_"
 class StageSpec:
     """One step. `params` is plain JSON in which a mapping with `_target_` is built as the stage runs.
 
-    `inputs` maps arguments to artifacts or to external URIs (`package:`, `file:`, `lake:`);
+    `inputs` maps arguments to artifacts or to external URIs (`package:`, `file:`, `lake:`, `model:`);
     `outputs` maps returned names to artifacts.
     """
 
@@ -64,7 +64,9 @@ class Experiment:
         return next(stage for stage in self.stages if stage.name == name)
 
 
-SCHEMES = ("package", "file", "lake")
+SCHEMES = ("package", "file", "lake", "model")
+CHAMPION = "champion:"
+"""As an input: the model behind the alias that the run would publish to; it becomes a `model:` URI."""
 
 
 def is_external(source: str) -> bool:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from typing import Any
 from headrace.adapters.machine_state import read_machine_state
 from headrace.adapters.record_files import RunRecords
 from headrace.adapters.source_files import Sources
+from headrace.adapters.source_models import SourceModels
 from headrace.core.key import python_version
 from headrace.core.ports import LakeStore
 from headrace.core.record import RunRecord
 from headrace.errors import CannotReproduce, ObjectNotFound, RefNotFound, StageError
 from headrace.project import build_lake
+from headrace.publish import read_current
 from headrace.reproduce.checkout import code_of, compare_code
 from headrace.reproduce.environment import environment_differences, machine_differences, stage_differences
 from headrace.reproduce.process import drop_branches, run_config
@@ -113,7 +116,9 @@ def _check_data(record: RunRecord, lake: LakeStore) -> None:
         except RefNotFound as error:
             raise CannotReproduce(f"the data is gone: the lake has no commit {commit} any more") from error
     problems: list[str] = []
-    sources = Sources(lambda kind, path, compute: compute(), lake, record.source["commit"])
+    # A version stays what it is: its digest is asked for by number, whatever an alias names by now.
+    models = SourceModels(partial(read_current, lake), pinned_models(record))
+    sources = Sources(lambda kind, path, compute: compute(), lake, record.source["commit"], models)
     for stage in record.stages:
         for argument, told in stage.sources.items():
             wanted = stage.inputs.get(argument)
@@ -127,6 +132,12 @@ def _check_data(record: RunRecord, lake: LakeStore) -> None:
                 problems.append(f"{told['uri']} is not what {stage.name} read then ({digests})")
     if problems:
         raise CannotReproduce("\n  ".join(["the data is not there as the run read it:", *problems]))
+
+
+def pinned_models(record: RunRecord) -> dict[str, int | None]:
+    """Return which versions the models that a run read were, by URI; None where there was none yet."""
+    sources = (source for stage in record.stages for source in stage.sources.values())
+    return {source["uri"]: source["version"] for source in sources if source["uri"].startswith("model:")}
 
 
 def _short(digest: str | None) -> str:
@@ -177,6 +188,13 @@ def _config(record: RunRecord, lake: Mapping[str, Any], folder: Path) -> dict[st
     """Return the recorded config, pinned to the run's data."""
     config = {**pinned(record.config, folder), "lake": dict(lake), "seed": record.seed}
     config["source_ref"] = record.source.get("base") or record.source["commit"]
+    for stage in record.stages:
+        for argument, source in stage.sources.items():
+            if source["uri"].startswith("model:"):
+                name = source["uri"].removeprefix("model:").partition("@")[0].partition("/")[0]
+                version = source["version"]
+                fixed = None if version is None else f"model:{name}/{version}"
+                config["stages"][stage.name]["inputs"][argument] = fixed
     if (config.get("dataset") or {}).get("at") is not None:
         config["dataset"]["at"] = record.source["commit"]
     return config

@@ -20,6 +20,7 @@ from headrace.sweeps.objective import check_objective
 from headrace.sweeps.search import OpenSearch, every_branch, open_search, write_point
 
 NOT_PUBLISHED = "++publish=False"  # as Hydra writes it
+LEFT_OUT = "++leave_out="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class Asked:
 def read_asked(cfg: DictConfig, settings: SweepSettings, words: Sequence[str]) -> Asked:
     """Return what a sweep with these overrides is to do. Raises `ConfigError` with every problem."""
     if settings.publish != "all":
-        words = [*words, NOT_PUBLISHED]
+        words = [*words, NOT_PUBLISHED, *_left_out(cfg)]
     if not settings.is_search:
         jobs = list_jobs(settings.sweeper.params, words)
         fixed, others = split_shared(jobs)
@@ -78,4 +79,12 @@ def plan_asked(flow: str, cfg: DictConfig, words: Sequence[str]) -> tuple[Asked,
 
 def alone(overrides: Sequence[str]) -> Words:
     """Return the overrides that run a job of a sweep alone, so that it publishes."""
-    return [word for word in overrides if word != NOT_PUBLISHED]
+    return [word for word in overrides if word != NOT_PUBLISHED and not word.startswith(LEFT_OUT)]
+
+
+def _left_out(cfg: DictConfig) -> Words:
+    """Return the override by which jobs leave out the stages that only a run which publishes needs."""
+    here = set(cfg.get("stages") or {})
+    asked = [*(cfg.get("sweep", {}).get("leave_out") or []), *(cfg.get("leave_out") or [])]
+    names = sorted({name for name in asked if name in here})
+    return [f"{LEFT_OUT}[{','.join(names)}]"] if names else []

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import StageError
-
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
-def join_model(preprocessor: BaseEstimator, estimator: BaseEstimator, gate: dict[str, Any]) -> dict[str, Any]:
+def join_model(preprocessor: BaseEstimator, estimator: BaseEstimator) -> dict[str, Any]:
     """Join fitted preprocessing and estimator; nothing is fitted again.
 
     The model takes raw rows, with or without the target and the dropped columns, in any order of
     columns, and predicts the labels as the source spells them.
-
-    Raises:
-        StageError: The gate did not pass; a run then ends before it comes here.
     """
     from sklearn.pipeline import Pipeline
-
-    if not gate["passed"]:
-        raise StageError("the gate did not pass, so there is nothing to publish")
 
     # Lists, not tuples: only these survive clone, set_params and skops alike.
     return {"model": Pipeline([["preprocessor", preprocessor], ["estimator", estimator]])}

@@ -1,0 +1,123 @@
+"""The stage: numbers first, then charts made of nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from headrace.stages.explain.answers import Answers, read_answers
+from headrace.stages.explain.calibration import measure_calibration
+from headrace.stages.explain.charts import draw_charts
+from headrace.stages.explain.confusion import count_confusions
+from headrace.stages.explain.curves import trace_precision_recall, trace_roc
+from headrace.stages.explain.importance import measure_importance
+from headrace.stages.explain.learning_curve import trace_learning
+from headrace.stages.explain.metric import choose_metric
+from headrace.stages.explain.partial_dependence import trace_dependence
+from headrace.stages.explain.residuals import measure_residuals
+from headrace.stages.explain.rows import draw_rows
+from headrace.stages.explain.subject import join_subject
+from headrace.stages.explain.worst_errors import find_worst
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.base import BaseEstimator
+
+    from headrace.core.ports import Context
+
+DEPENDENCE_ROWS = 500
+LEARNING_SHARES = [0.1, 0.2, 0.4, 0.7, 1.0]
+
+
+def explain_model(
+    estimator: BaseEstimator,
+    features: pd.DataFrame,
+    target: pd.Series,
+    rows: pd.DataFrame,
+    predictions: pd.DataFrame,
+    train_features: pd.DataFrame,
+    train_target: pd.Series,
+    context: Context,
+    preprocessor: BaseEstimator | None = None,
+    positive: str | None = None,
+    importance_repeats: int = 5,
+    top_features: int = 6,
+    sample: int = 3000,
+    learning_curve: list[float] | None = None,
+    learning_rows: int = 10000,
+    worst: int = 50,
+) -> dict[str, Any]:
+    """Explain a fitted estimator by the test rows.
+
+    Args:
+        features, target: The test rows, made ready for the estimator.
+        rows: The same test rows as they came from the source, in the same order.
+        predictions: What `stages.evaluate` found for them.
+        preprocessor: With it the importance of raw columns is told, without it that of the features.
+        positive: The class that counts as positive where there are two; None: the last in sort order.
+        importance_repeats: How often each column is shuffled; 0 leaves importance and dependence out.
+        top_features: Of how many columns, the most important first, the dependence is traced.
+        sample: Test rows at most that importance and learning curve are measured on, drawn by the seed.
+        learning_curve: Shares of the training rows to fit on, between 0 and 1; None is 0.1, 0.2, 0.4,
+            0.7 and 1, and [] leaves it out.
+        learning_rows: Training rows at most that the learning curve stands on.
+        worst: How many of the worst errors are kept.
+
+    Returns:
+        `analysis`: the numbers (docs/reference/analysis-json.md). `figures`: name to chart.
+        `errors`: see `find_worst`.
+
+    Raises:
+        StageError: A test label that training never saw, or `positive` is no class.
+    """
+    answers = read_answers(estimator, predictions, str(target.name), positive)
+    labels = estimator.classes_[answers.target] if answers.classes else answers.target
+    shares = LEARNING_SHARES if learning_curve is None else learning_curve
+    analysis: dict[str, Any] = {
+        "task": answers.task,
+        "target": answers.target_name,
+        "rows": len(answers.target),
+        "classes": list(answers.classes),
+        "positive": None if answers.positive is None else answers.classes[answers.positive],
+        **_measure_answers(answers, context.seed),
+    }
+    metric = choose_metric(estimator, answers)
+    if shares:
+        analysis["learning_curve"] = trace_learning(
+            estimator,
+            (train_features, train_target),
+            (features, labels),
+            metric,
+            shares,
+            learning_rows,
+            sample,
+            context,
+        )
+    if importance_repeats:
+        subject = join_subject(estimator, features, labels, preprocessor, rows)
+        drawn = subject.take(draw_rows(len(labels), sample, context.seed))
+        analysis["importance"] = measure_importance(drawn, metric, importance_repeats, context.seed)
+        few = subject.take(draw_rows(len(labels), DEPENDENCE_ROWS, context.seed))
+        names = [each["name"] for each in analysis["importance"]["features"][:top_features]]
+        lines = [trace_dependence(few, answers, name) for name in names]
+        analysis["partial_dependence"] = {"rows": len(few.labels), "features": lines}
+    return {
+        "analysis": analysis,
+        "figures": draw_charts(analysis),
+        "errors": find_worst(answers, rows, worst),
+    }
+
+
+def explain_nothing() -> dict[str, Any]:
+    """Return an empty analysis, where nobody is to wait for one."""
+    return {"analysis": {}}
+
+
+def _measure_answers(answers: Answers, seed: int) -> dict[str, Any]:
+    if answers.task == "regression":
+        return {"residuals": measure_residuals(answers, seed)}
+    return {
+        "confusion": count_confusions(answers),
+        "roc": trace_roc(answers),
+        "precision_recall": trace_precision_recall(answers),
+        "calibration": measure_calibration(answers),
+    }
