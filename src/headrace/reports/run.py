@@ -82,9 +82,8 @@ def _summary(record: RunRecord) -> Iterator[Block]:
         cells = [_check(check) for check in checks]
         cells.sort(key=lambda row: row[3] == "passed")
         caption = "What the gate wanted, what failed first."
-        yield Table(
-            columns=("check", "found", "wanted", "verdict", "note"), rows=tuple(cells), caption=caption
-        )
+        columns = ("check", "found", "wanted", "verdict", "note")
+        yield Table(columns=columns, rows=tuple(cells), caption=caption).without_empty()
 
 
 def _verdict(record: RunRecord) -> Verdict:
@@ -101,7 +100,8 @@ def _verdict(record: RunRecord) -> Verdict:
 
 
 def _check(check: Mapping[str, Any]) -> tuple[Cell, ...]:
-    wanted = f"{check.get('rule')} {figure(check.get('wanted'))}"
+    rule, wanted = str(check.get("rule")), figure(check.get("wanted"))
+    wanted = f"{wanted} {rule}" if " " in rule else f"{rule} {wanted}"
     verdict = "passed" if check.get("passed") else "failed"
     found = check.get("found")
     shown = found if isinstance(found, int | float | str) else None

@@ -8,7 +8,7 @@ from typing import Any
 from headrace.core.record import RunRecord
 from headrace.core.report import Block, Cell, Facts, Table
 from headrace.reports.artifacts import Artifacts
-from headrace.reports.numbers import percent, tell
+from headrace.reports.numbers import percent
 
 FAILURES_AT_MOST = 30
 COLUMNS_AT_MOST = 60
@@ -65,13 +65,17 @@ def schema_blocks(record: RunRecord) -> Iterator[Block]:
 
 def _schema_row(name: str, about: Mapping[str, Any]) -> tuple[Cell, ...]:
     plain = ("dtype", "nullable", "description", "title", "required", "coerce")
-    checks = "; ".join(f"{key} {_terse(value)}" for key, value in about.items() if key not in plain)
+    checks = "; ".join(
+        f"{key.replace('_', ' ')} {_terse(value)}" for key, value in about.items() if key not in plain
+    )
     return (name, str(about.get("dtype") or ""), bool(about.get("nullable", False)), checks)
 
 
 def _terse(value: Any) -> str:
     if isinstance(value, Mapping):
+        if value.keys() == {"min_value", "max_value"}:
+            return f"{_terse(value['min_value'])} to {_terse(value['max_value'])}"
         return ", ".join(f"{key} {_terse(one)}" for key, one in value.items())
     if isinstance(value, list):
         return ", ".join(map(_terse, value))
-    return tell(value)
+    return str(value)  # without commas: a year is no amount
