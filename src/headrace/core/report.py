@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from headrace.core.picture import Picture as Pipeline
@@ -19,6 +19,13 @@ class Text:
     """Paragraphs of plain text, with a blank line between two."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Sentences that stand side by side, in no order."""
+
+    items: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,15 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
     more: int = 0
+
+    def without_empty(self) -> Table:
+        """Return the table without columns that say nothing in any row."""
+        told = [at for at in range(len(self.columns)) if any(row[at] not in (None, "") for row in self.rows)]
+        return replace(
+            self,
+            columns=tuple(self.columns[at] for at in told),
+            rows=tuple(tuple(row[at] for at in told) for row in self.rows),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +98,7 @@ class Code:
     language: str = "bash"
 
 
-Block = Text | Verdict | Facts | Table | Figure | Row | Picture | Code
+Block = Text | Points | Verdict | Facts | Table | Figure | Row | Picture | Code
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,23 @@ def write_chart(chart: Any, folder: Path, name: str) -> None:
     Raises:
         StageError: The chart is incomplete, has too many rows, or wants something from elsewhere.
     """
-    import vl_convert
-
     spec = _specification(chart, name)
     _refuse_addresses(spec, name)
     try:
-        picture = vl_convert.vegalite_to_png(
-            {**spec, "background": _BACKGROUND}, scale=_SCALE, allowed_base_urls=[]
-        )
+        picture = draw_png(spec)
     except ValueError as error:
         raise StageError(f"figure {name} cannot be drawn: {error}") from error
     text = json.dumps(spec, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     (folder / f"{name}.json").write_text(text + "\n", "utf-8")
-    (folder / f"{name}.png").write_bytes(pack_png(picture))
+    (folder / f"{name}.png").write_bytes(picture)
+
+
+def draw_png(spec: Mapping[str, Any]) -> bytes:
+    """Return the picture of a Vega-Lite specification. Nothing is fetched; `ValueError` where it is wrong."""
+    import vl_convert
+
+    whole = {**spec, "background": _BACKGROUND}
+    return pack_png(vl_convert.vegalite_to_png(whole, scale=_SCALE, allowed_base_urls=[]))
 
 
 def _specification(chart: Any, name: str) -> dict[str, Any]:
