@@ -19,6 +19,7 @@ QUIET = ("runtime=inline", "tracker=none")
 BREAST_CANCER = ("+experiment=breast_cancer", *QUIET)
 
 TINY = {
+    "adult": ("dataset.rows=3000", "model.max_iter=5"),
     "penguins": ("dataset.rows=200",),
     "breast_cancer": ("dataset.rows=200",),
     "digits": ("dataset.rows=300", "model.max_epochs=2"),

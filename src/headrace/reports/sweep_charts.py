@@ -113,7 +113,7 @@ def interim_scores(record: SweepRecord) -> Spec | None:
                 "scale": {"zero": False},
             },
             "detail": {"field": "job"},
-            "color": {**_coloured("state", STATES_OF_SCORES), "title": None},
+            "color": {**_coloured("state", STATES_OF_SCORES, rows), "title": None},
             "opacity": {"condition": {**over, "value": 1}, "value": 0.45},
             "strokeWidth": {"condition": {**over, "value": 3}, "value": 1.2},
             "tooltip": _tooltip(job="job", step="step", score="score", state="state", params="params"),
@@ -178,7 +178,7 @@ def front(record: SweepRecord) -> Spec | None:
         encoding={
             "x": {"field": "x", "type": "quantitative", "title": metrics[0], "scale": {"zero": False}},
             "y": {"field": "y", "type": "quantitative", "title": metrics[1], "scale": {"zero": False}},
-            "color": {**_coloured("front", ["on the front", "dominated"]), "title": None},
+            "color": {**_coloured("front", ["on the front", "dominated"], rows), "title": None},
             "tooltip": _tooltip(job="job", x=metrics[0], y=metrics[1], params="params"),
         },
         height=260,
@@ -304,9 +304,11 @@ def _ended(trial: TrialRecord) -> str:
     return "ran to its end" if trial.state in GOOD else "pruned" if trial.state == "pruned" else "other"
 
 
-def _coloured(field: str, names: Sequence[str]) -> Spec:
+def _coloured(field: str, names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Spec:
+    there = {row[field] for row in rows}
     scale = {"domain": list(names), "range": [BLUE, ORANGE, GREY][: len(names)]}
-    return {"field": field, "type": "nominal", "scale": scale, "legend": {"orient": "bottom"}}
+    legend = {"orient": "bottom", "values": [name for name in names if name in there]}
+    return {"field": field, "type": "nominal", "scale": scale, "legend": legend}
 
 
 def _scale_of_results(rows: Sequence[Mapping[str, Any]]) -> Spec:

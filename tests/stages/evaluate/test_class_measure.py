@@ -57,7 +57,7 @@ def by_scikit_learn(answers: Answers, **kwargs: Any) -> dict[str, float]:
 
 def measured(answers: Answers, weights: np.ndarray) -> dict[str, float]:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {name: float(value[0]) for name, value in ClassMeasure(answers)(weights[:, None]).items()}
+        return {name: float(value[0]) for name, value in ClassMeasure(answers)(weights[None, :]).items()}
 
 
 @given(st.integers(0, 10_000), st.integers(2, 40), st.sampled_from([2, 3, 5]))

@@ -12,7 +12,7 @@ from headrace.stages.evaluate.number_measure import NumberMeasure
 
 
 def measured(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-    found = NumberMeasure(truth, predicted)(weights[:, None])
+    found = NumberMeasure(truth, predicted)(weights[None, :])
     return {name: float(value[0]) for name, value in found.items()}
 
 

@@ -80,7 +80,7 @@ def _point(measure: Measure | None, weights: np.ndarray) -> dict[str, float | No
     if measure is None:
         return {}
     with np.errstate(invalid="ignore", divide="ignore"):  # what is not determined is None
-        found = measure(weights[:, None])
+        found = measure(weights[None, :])
     return {name: float(value[0]) if np.isfinite(value[0]) else None for name, value in found.items()}
 
 

@@ -114,8 +114,8 @@ def _column(part: Any, where: str) -> tuple[str, list[float] | None]:
     if any(isinstance(edge, bool) or not isinstance(edge, int | float) for edge in edges):
         raise StageError(f"{at}: {list(edges)!r} are not all numbers; use edges such as [0, 25, 45, 65]")
     if any(not low < high for low, high in pairwise([*edges, float("inf")])):
-        ascending = sorted({edge for edge in edges if edge < float("inf")})
-        raise StageError(f"{at}: the edges {list(edges)} do not ascend; did you mean {ascending}?")
+        ascending = sorted({edge for edge in edges if abs(edge) < float("inf")}) or [0, 25, 45, 65]
+        raise StageError(f"{at}: the edges {list(edges)} do not ascend; use such as {ascending}")
     return str(name), list(edges)
 
 

@@ -11,11 +11,11 @@ from headrace.stages.explain.confusion import count_confusions
 from headrace.stages.explain.curves import trace_precision_recall, trace_roc
 from headrace.stages.explain.importance import measure_importance
 from headrace.stages.explain.learning_curve import trace_learning
-from headrace.stages.explain.metric import choose_metric
+from headrace.stages.explain.metric import Metric, choose_metric
 from headrace.stages.explain.partial_dependence import trace_dependence
 from headrace.stages.explain.residuals import measure_residuals
 from headrace.stages.explain.rows import draw_rows
-from headrace.stages.explain.subject import join_subject
+from headrace.stages.explain.subject import Subject, join_subject
 from headrace.stages.explain.worst_errors import find_worst
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from headrace.core.ports import Context
 
 DEPENDENCE_ROWS = 500
-LEARNING_SHARES = [0.1, 0.2, 0.4, 0.7, 1.0]
+LEARNING_SHARES = [0.1, 0.3, 0.6, 1.0]
 
 
 def explain_model(
@@ -41,7 +41,7 @@ def explain_model(
     positive: str | None = None,
     importance_repeats: int = 5,
     top_features: int = 6,
-    sample: int = 3000,
+    sample: int = 2000,
     learning_curve: list[float] | None = None,
     learning_rows: int = 10000,
     worst: int = 50,
@@ -54,12 +54,13 @@ def explain_model(
         predictions: What `stages.evaluate` found for them.
         preprocessor: With it the importance of raw columns is told, without it that of the features.
         positive: The class that counts as positive where there are two; None: the last in sort order.
-        importance_repeats: How often each column is shuffled; 0 leaves importance and dependence out.
+        importance_repeats: How often each column is shuffled, at most; 0 leaves importance and
+            dependence out.
         top_features: Of how many columns, the most important first, the dependence is traced.
         sample: Test rows at most that importance and learning curve are measured on, drawn by the seed.
-        learning_curve: Shares of the training rows to fit on, between 0 and 1; None is 0.1, 0.2, 0.4,
-            0.7 and 1, and [] leaves it out.
-        learning_rows: Training rows at most that the learning curve stands on.
+        learning_curve: Shares of the training rows to fit on, between 0 and 1; None is 0.1, 0.3, 0.6
+            and 1, which costs about as much as the training itself did; [] leaves it out.
+        learning_rows: Training rows at most that these are shares of.
         worst: How many of the worst errors are kept.
 
     Returns:
@@ -69,6 +70,8 @@ def explain_model(
     Raises:
         StageError: A test label that training never saw, or `positive` is no class.
     """
+    from threadpoolctl import threadpool_limits
+
     answers = read_answers(estimator, predictions, str(target.name), positive)
     labels = estimator.classes_[answers.target] if answers.classes else answers.target
     shares = LEARNING_SHARES if learning_curve is None else learning_curve
@@ -81,25 +84,18 @@ def explain_model(
         **_measure_answers(answers, context.seed),
     }
     metric = choose_metric(estimator, answers)
-    if shares:
-        analysis["learning_curve"] = trace_learning(
-            estimator,
-            (train_features, train_target),
-            (features, labels),
-            metric,
-            shares,
-            learning_rows,
-            sample,
-            context,
-        )
-    if importance_repeats:
-        subject = join_subject(estimator, features, labels, preprocessor, rows)
-        drawn = subject.take(draw_rows(len(labels), sample, context.seed))
-        analysis["importance"] = measure_importance(drawn, metric, importance_repeats, context.seed)
-        few = subject.take(draw_rows(len(labels), DEPENDENCE_ROWS, context.seed))
-        names = [each["name"] for each in analysis["importance"]["features"][:top_features]]
-        lines = [trace_dependence(few, answers, name) for name in names]
-        analysis["partial_dependence"] = {"rows": len(few.labels), "features": lines}
+    # Thousands of predictions for a few rows each: starting threads would take longer than these do.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        if shares:
+            train, test = (train_features, train_target), (features, labels)
+            analysis["learning_curve"] = trace_learning(
+                estimator, train, test, metric, shares, learning_rows, sample, context
+            )
+        if importance_repeats:
+            subject = join_subject(estimator, features, labels, preprocessor, rows)
+            analysis |= _measure_columns(
+                subject, answers, metric, importance_repeats, top_features, sample, context
+            )
     return {
         "analysis": analysis,
         "figures": draw_charts(analysis),
@@ -120,4 +116,29 @@ def _measure_answers(answers: Answers, seed: int) -> dict[str, Any]:
         "roc": trace_roc(answers),
         "precision_recall": trace_precision_recall(answers),
         "calibration": measure_calibration(answers),
+    }
+
+
+def _measure_columns(
+    subject: Subject,
+    answers: Answers,
+    metric: Metric,
+    repeats: int,
+    top: int,
+    sample: int,
+    context: Context,
+) -> dict[str, Any]:
+    """Measure the importance of every column, and trace the dependence on the first ones."""
+    drawn = subject.take(draw_rows(len(subject.labels), sample, context.seed))
+    importance = measure_importance(drawn, metric, repeats, context.seed)
+    few = subject.take(draw_rows(len(subject.labels), DEPENDENCE_ROWS, context.seed))
+    names = [each["name"] for each in importance["features"][:top]]
+    traced = []
+    with context.progress("partial dependence", len(names)) as advance:
+        for name in names:
+            traced.append(trace_dependence(few, answers, name))
+            advance(name)
+    return {
+        "importance": importance,
+        "partial_dependence": {"rows": len(few.labels), "features": traced},
     }

@@ -8,11 +8,14 @@ from headrace.stages.explain.metric import Metric
 from headrace.stages.explain.rows import plain
 from headrace.stages.explain.subject import Subject
 
+MOST_SHUFFLES = 160
+
 
 def measure_importance(subject: Subject, metric: Metric, repeats: int, seed: int) -> dict[str, Any]:
     """Shuffle one column at a time, and tell by how much the metric gets worse (Breiman 2001).
 
-    Columns that tell the same stand in for one another, so each may look unimportant.
+    Columns that tell the same stand in for one another, so each may look unimportant. Of many columns
+    each is shuffled less often than `repeats`: 160 times in all, and each at least once.
 
     Returns:
         `features`, most important first: `name`, and the `mean` and the standard deviation `std` of
@@ -21,6 +24,7 @@ def measure_importance(subject: Subject, metric: Metric, repeats: int, seed: int
     """
     from sklearn.inspection import permutation_importance
 
+    repeats = min(repeats, max(1, MOST_SHUFFLES // subject.table.shape[1]))
     found = permutation_importance(
         subject.model,
         subject.table,

@@ -40,54 +40,64 @@ def trace_learning(
     """Fit fresh copies on growing shares of the training rows, and score each on the test rows.
 
     Each share holds the smaller ones, and classes in their shares. Of more than `most_rows` training
-    rows that many are drawn and stand for all. Each score takes at most `most_scored` rows.
+    rows that many are drawn and shared out. The last point is the estimator itself, which learned from
+    all of them; it is not fitted again. Each score takes at most `most_scored` rows.
 
     Returns:
-        `points`: for each share the `rows` learned from, and the metric on these (`train`) and on test
-        rows (`test`), or `why` it could not be fitted. `all_rows` counts the training rows.
+        `points`: the `rows` learned from, and the metric on these (`train`) and on test rows (`test`),
+        or `why` that share could not be learned from. `scored` counts the test rows.
     """
     import numpy as np
 
     features, target = train
-    order = _order(target, bool(hasattr(estimator, "classes_")), most_rows, context.seed)
-    scored = draw_rows(len(test[1]), most_scored, context.seed)
-    unseen = test[0].iloc[scored], test[1][scored]
+    order = _order(target, hasattr(estimator, "classes_"), most_rows, context.seed)
+    unseen_rows = draw_rows(len(test[1]), most_scored, context.seed)
+    unseen = test[0].iloc[unseen_rows], test[1][unseen_rows]
+    sizes = sorted({max(2, round(share * len(order))) for share in shares})
     points = []
-    with context.progress("learning curve", len(shares)) as advance:
-        for share in sorted(shares):
-            rows = np.sort(order[: max(2, round(share * len(order)))])
-            points.append(
-                {
-                    "rows": len(rows),
-                    **_point(estimator, features.iloc[rows], target.iloc[rows], unseen, metric, context),
-                }
-            )
-            advance(f"{len(rows):,} rows")
-    return {"metric": metric.name, "points": points, "all_rows": len(target), "scored": len(scored)}
+    with context.progress("learning curve", len(sizes)) as advance:
+        for size in sizes:
+            rows = np.sort(order[:size])
+            if size == len(target):
+                break
+            seen = features.iloc[rows], target.iloc[rows]
+            points.append({"rows": size, **_fit_point(estimator, seen, unseen, metric, context)})
+            advance(f"{size:,} rows")
+    points.append({"rows": len(target), **_score_point(estimator, train, unseen, metric, context.seed)})
+    return {"metric": metric.name, "points": points, "scored": len(unseen_rows)}
 
 
-def _point(
+def _fit_point(
     estimator: BaseEstimator,
-    features: pd.DataFrame,
-    target: pd.Series,
+    seen: tuple[pd.DataFrame, pd.Series],
     unseen: tuple[pd.DataFrame, np.ndarray],
     metric: Metric,
     context: Context,
 ) -> dict[str, Any]:
     from sklearn.exceptions import ConvergenceWarning
 
+    own = ShareContext(context, f"{len(seen[1])} rows")
     with warnings.catch_warnings():
         # The fit that counts has told of this, if there is anything to tell.
         warnings.simplefilter("ignore", ConvergenceWarning)
         try:
-            own = ShareContext(context, f"{len(target)} rows")
-            model = fit(features, target, _fittable(estimator), own)["estimator"]
+            model = fit(*seen, _fittable(estimator), own)["estimator"]
         except (StageError, ValueError) as error:
             return {"train": None, "test": None, "why": str(error)}
-    seen = draw_rows(len(target), len(unseen[1]), context.seed)
-    labels = target.iloc[seen].to_numpy(dtype=object).astype(unseen[1].dtype)
+    return _score_point(model, seen, unseen, metric, context.seed)
+
+
+def _score_point(
+    model: BaseEstimator,
+    seen: tuple[pd.DataFrame, pd.Series],
+    unseen: tuple[pd.DataFrame, np.ndarray],
+    metric: Metric,
+    seed: int,
+) -> dict[str, Any]:
+    rows = draw_rows(len(seen[1]), len(unseen[1]), seed)
+    labels = seen[1].iloc[rows].to_numpy(dtype=object).astype(unseen[1].dtype)
     return {
-        "train": metric.score(model, features.iloc[seen], labels),
+        "train": metric.score(model, seen[0].iloc[rows], labels),
         "test": metric.score(model, *unseen),
     }
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-STEPS = 16
+STEPS = 12
 MOST_CATEGORIES = 10
 
 
