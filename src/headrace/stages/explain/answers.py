@@ -91,6 +91,6 @@ def _positive(classes: tuple[str, ...], positive: object) -> int | None:
         return 1
     if str(positive) not in classes:
         raise StageError(
-            f"stages.explain.params.positive is {positive!r}, no class; use {' or '.join(classes)}"
+            f"the positive class of the evaluation, {positive!r}, is none of {', '.join(classes)}"
         )
     return classes.index(str(positive))

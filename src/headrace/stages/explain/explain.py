@@ -38,7 +38,7 @@ def explain_model(
     train_target: pd.Series,
     context: Context,
     preprocessor: BaseEstimator | None = None,
-    positive: str | None = None,
+    evaluation: dict[str, Any] | None = None,
     importance_repeats: int = 5,
     top_features: int = 6,
     sample: int = 2000,
@@ -53,7 +53,7 @@ def explain_model(
         rows: The same test rows as they came from the source, in the same order.
         predictions: What `stages.evaluate` found for them.
         preprocessor: With it the importance of raw columns is told, without it that of the features.
-        positive: The class that counts as positive where there are two; None: the last in sort order.
+        evaluation: Says which of two classes is the positive one; None: the last in sort order.
         importance_repeats: How often each column is shuffled, at most; 0 leaves importance and
             dependence out.
         top_features: Of how many columns, the most important first, the dependence is traced.
@@ -68,10 +68,11 @@ def explain_model(
         `errors`: see `find_worst`.
 
     Raises:
-        StageError: A test label that training never saw, or `positive` is no class.
+        StageError: A test label that training never saw.
     """
     from threadpoolctl import threadpool_limits
 
+    positive = (evaluation or {}).get("positive")
     answers = read_answers(estimator, predictions, str(target.name), positive)
     labels = estimator.classes_[answers.target] if answers.classes else answers.target
     shares = LEARNING_SHARES if learning_curve is None else learning_curve
