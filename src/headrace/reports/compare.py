@@ -105,8 +105,8 @@ def _verdict(runs: Sequence[Artifacts], found: Sequence[Mapping[str, Any]], name
     top = max(figures) if _greater_is_better(metric, found) else min(figures)
     best = [number for number, value in enumerate(figures) if value == top]
     listed = ", ".join(f"{name} {tell(value)}" for name, value in zip(names, figures, strict=True))
-    said = f"{tie}{' and '.join(names[number] for number in best)} {'has' if len(best) == 1 else 'have'} the best "
-    said += f"{metric}: {listed}."
+    leaders = " and ".join(names[number] for number in best)
+    said = f"{tie}{leaders} {'has' if len(best) == 1 else 'have'} the best {metric}: {listed}."
     if not _same_rows(runs):
         return f"{said} They were measured on different rows, so that may be the rows."
     return said + _chance(metric, found, names, best)
