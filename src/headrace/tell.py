@@ -212,8 +212,8 @@ def tell_run(record: RunRecord, record_file: Path, head: str, server_hint: str =
     out = sys.stdout
     _print_stages(record, out)
     if record.metrics:
-        said = [f"{name} {value:.4g}" for name, value in record.metrics.items()]
-        _print_folded("metrics   ", said, out)
+        figures = [f"{name} {value:.4g}" for name, value in record.metrics.items()]
+        _print_folded("metrics   ", figures, out)
     if record.gate is not None:
         _print_gate(record.gate, out)
     if record.published:

@@ -29,7 +29,7 @@ def check(**changes: Any) -> dict[str, Any]:
         ({"rule": "max", "slice": "sex=f"}, "accuracy on sex=f 0.9712 ≤ 0.95"),
         ({"rule": "max_drop", "found": 0.1, "wanted": 0.01, "passed": False},
          "accuracy drop 0.1 breaks max_drop 0.01"),
-        ({"rule": "min_gain", "found": 0.1, "wanted": 0.01}, "accuracy gain 0.1 is within min_gain 0.01"),
+        ({"rule": "min_gain", "found": 0.1, "wanted": 0.01}, "accuracy gain 0.1 meets min_gain 0.01"),
         ({"rule": "max_drop", "found": None, "wanted": 0.01, "detail": "no champion"},
          "accuracy max_drop 0.01: no champion"),
         ({"metric": "package", "rule": "in a fresh process", "wanted": "answers", "found": "does not load",

@@ -31,7 +31,7 @@ def short_line(check: Mapping[str, Any]) -> str:
         return f"{subject(check)} {found} {sign} {wanted}"
     if isinstance(check["found"], str):
         return f"{subject(check)} {found} {rule}"
-    verb = "is within" if check.get("passed") else "breaks"
+    verb = "meets" if check.get("passed") else "breaks"
     return f"{subject(check)} {'drop' if rule == 'max_drop' else 'gain'} {found} {verb} {rule} {wanted}"
 
 
