@@ -17,7 +17,9 @@ def subject(check: Mapping[str, Any]) -> str:
 def failed_line(check: Mapping[str, Any]) -> str:
     """Say what was found and what was wanted."""
     detail = f" ({check['detail']})" if check.get("detail") else ""
-    return f"{subject(check)}: found {check['found']}, wanted {check['rule']} {check['wanted']}{detail}"
+    found = check["found"]
+    found = f"{found:.6g}" if isinstance(found, float) else found
+    return f"{subject(check)}: found {found}, wanted {check['rule']} {check['wanted']}{detail}"
 
 
 def short_line(check: Mapping[str, Any]) -> str:
