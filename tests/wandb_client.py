@@ -25,6 +25,14 @@ QUIET = dict(
     x_disable_meta=True, x_disable_stats=True, x_save_requirements=False,
 )
 
+# Short waits; in whole seconds, since the client drops fractions.
+HASTY = dict(
+    init_timeout=3,
+    **{f"x_{what}_retry_max": 2 for what in ("graphql", "file_stream", "file_transfer")},
+    **{f"x_{what}_retry_wait_{end}_seconds": 1
+       for what in ("graphql", "file_stream", "file_transfer") for end in ("min", "max")},
+)
+
 def open_run(id="r1", project="demo", settings=(), **given):
     settings = wandb.Settings(**{**QUIET, **dict(settings)})
     return wandb.init(project=project, id=id, settings=settings, **given)
