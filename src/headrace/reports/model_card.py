@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from headrace.core.report import Block, Cell, Facts, Points, Table, Text
+from headrace.core.report import Block, Cell, Facts, Points, Table, under
 from headrace.core.spec import TARGET
 from headrace.reports.artifacts import Artifacts
 from headrace.reports.limits import find_limits
 from headrace.reports.numbers import interval, tell
 
 GROUPS_AT_MOST = 40  # rows of a table of slices
-METRICS_AT_MOST = 5  # columns of it
+METRICS_AT_MOST = 4  # columns of it
 HEADLINE = ("accuracy", "roc_auc", "recall", "precision", "balanced_accuracy", "rmse", "mae", "r2")
 
 Evaluation = Mapping[str, Any]
@@ -25,17 +25,15 @@ def model_card(own: Artifacts) -> Iterator[Block]:
         return
     yield Facts(tuple(_about(own, evaluation)))
     if evaluation:
-        yield _metrics(evaluation)
-        for one in evaluation.get("slices", ()):
-            yield _slice(evaluation, one)
-        for one in evaluation.get("fairness", ()):
-            yield from _fairness(one)
+        yield from under("Metrics", [_metrics(evaluation)])
+        yield from under("Slices", (_slice(evaluation, one) for one in evaluation.get("slices", ())))
+        fairness = evaluation.get("fairness", ())
+        yield from under("Fairness", (block for one in fairness for block in _fairness(one)))
     elif record.metrics:
         rows = tuple((name, value) for name, value in record.metrics.items())
         yield Table(columns=("metric", "value"), rows=rows, caption="What was measured.")
     if limits := find_limits(own, evaluation):
-        yield Text("Limits:")
-        yield Points(tuple(limits))
+        yield from under("Limits", [Points(tuple(limits))])
 
 
 def _about(own: Artifacts, evaluation: Evaluation) -> Iterator[tuple[str, Cell]]:
