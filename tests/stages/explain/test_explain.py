@@ -55,6 +55,7 @@ def inputs(table: pd.DataFrame, target: str, estimator: Any, context: Any, encod
 
 ALWAYS = {"importance", "learning_curve"}
 RANKED = {*ALWAYS, "confusion", "roc", "precision_recall", "calibration", "partial_dependence"}
+LITTLE: Any = {"importance_repeats": 1, "top_features": 2, "learning_curve": [0.5]}
 CASES = [
     ("score", Ridge(), {*ALWAYS, "residuals", "residual_distribution", "partial_dependence"}),
     ("label", LogisticRegression(), RANKED),
@@ -75,7 +76,7 @@ def test_every_kind_of_model_is_explained(
     """
     given = inputs(table, target, estimator, context)
     for name in ("a", "b"):
-        found = explain.explain_model(**given)
+        found = explain.explain_model(**given, **LITTLE)
         (tmp_path / name).mkdir()
         JsonCodec().write(found["analysis"], tmp_path / name / "analysis.json")
         TableCodec().write(found["errors"], tmp_path / name / "errors.parquet")
