@@ -12,7 +12,7 @@ from headrace.reports.limits import find_limits
 from headrace.reports.numbers import interval, tell
 
 GROUPS_AT_MOST = 40  # rows of a table of slices
-METRICS_AT_MOST = 5  # columns of it
+METRICS_AT_MOST = 4  # columns of it, so that it fits on a page
 HEADLINE = ("accuracy", "roc_auc", "recall", "precision", "balanced_accuracy", "rmse", "mae", "r2")
 
 Evaluation = Mapping[str, Any]
@@ -137,7 +137,13 @@ def _group_cell(entry: Mapping[str, Any] | None) -> Cell:
         return None
     if entry.get("value") is None:
         return str(entry.get("why") or "")
-    return interval(entry["value"], entry.get("low"), entry.get("high")).replace(" ", "\u00a0")
+    value, low, high = (_three_digits(entry.get(key)) for key in ("value", "low", "high"))
+    return interval(value, low, high).replace(" ", "\u00a0")
+
+
+def _three_digits(value: float | None) -> float | None:
+    """Return a figure of a group in the digits that it is good for."""
+    return None if value is None else float(f"{value:.3g}")
 
 
 def _fairness(one: Mapping[str, Any]) -> Iterator[Block]:
