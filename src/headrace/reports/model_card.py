@@ -12,7 +12,7 @@ from headrace.reports.limits import find_limits
 from headrace.reports.numbers import interval, tell
 
 GROUPS_AT_MOST = 40  # rows of a table of slices
-METRICS_AT_MOST = 4  # columns of it
+METRICS_AT_MOST = 4  # columns of it, so that it fits on a page
 HEADLINE = ("accuracy", "roc_auc", "recall", "precision", "balanced_accuracy", "rmse", "mae", "r2")
 
 Evaluation = Mapping[str, Any]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from headrace.core.ports import Context
 
-DEPENDENCE_ROWS = 500
+DEPENDENCE_ROWS = 300
 LEARNING_SHARES = [0.1, 0.3, 0.6, 1.0]
 
 
@@ -42,7 +42,7 @@ def explain_model(
     evaluation: dict[str, Any] | None = None,
     importance_repeats: int = 5,
     top_features: int = 6,
-    sample: int = 2000,
+    sample: int = 1500,
     learning_curve: list[float] | None = None,
     learning_rows: int = 10000,
     worst: int = 50,

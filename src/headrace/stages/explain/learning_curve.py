@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import StageError
@@ -74,17 +75,15 @@ def _fit_point(
     metric: Metric,
     context: Context,
 ) -> dict[str, Any]:
-    from sklearn.exceptions import ConvergenceWarning
-
     own = ShareContext(context, f"{len(seen[1])} rows")
     with warnings.catch_warnings():
-        # The fit that counts has told of this, if there is anything to tell.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        # Of few rows libraries warn (no convergence, more classes than they like): that is the point.
+        warnings.simplefilter("ignore", UserWarning)
         try:
             model = fit(*seen, _fittable(estimator), own)["estimator"]
+            return _score_point(model, seen, unseen, metric, context.seed)
         except (StageError, ValueError) as error:
             return {"train": None, "test": None, "why": str(error)}
-    return _score_point(model, seen, unseen, metric, context.seed)
 
 
 def _score_point(
@@ -96,10 +95,10 @@ def _score_point(
 ) -> dict[str, Any]:
     rows = draw_rows(len(seen[1]), len(unseen[1]), seed, _groups(seen[1], metric))
     labels = seen[1].iloc[rows].to_numpy(dtype=object).astype(unseen[1].dtype)
-    return {
-        "train": metric.score(model, seen[0].iloc[rows], labels),
-        "test": metric.score(model, *unseen),
-    }
+    scores = metric.score(model, seen[0].iloc[rows], labels), metric.score(model, *unseen)
+    if not all(map(isfinite, scores)):
+        return {"train": None, "test": None, "why": f"{metric.name} is not defined"}
+    return {"train": scores[0], "test": scores[1]}
 
 
 def _fittable(estimator: BaseEstimator) -> BaseEstimator:
