@@ -85,3 +85,12 @@ def test_a_picture_has_the_size_of_its_chart() -> None:
     header = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + b"IHDR" + (801).to_bytes(4) + (600).to_bytes(4)
     assert ' width="401" height="300"' in page(Figure(title="f", alt="a", png=header))
     assert " width=" not in page(Figure(title="f", alt="a", png=b"x")).partition("<main")[2]
+
+
+def test_a_table_of_many_columns_is_a_wide_one() -> None:
+    """It is set small on paper, and the names of columns may break at their underscores."""
+    columns = tuple(f"a_{n}" for n in range(10))
+    text = page(Table(columns=columns, rows=(tuple(range(10)),)))
+    assert '<table class="wide">' in text
+    assert ">a_<wbr>9</th>" in text
+    assert '<table class="wide">' not in page(Table(columns=columns[:9], rows=(tuple(range(9)),)))

@@ -144,7 +144,7 @@ def _words(block: Heading | Text | Points | Verdict | Facts | Code) -> str:
 def _table(name: str, table: Table) -> str:
     numeric = [_is_numeric(table, at) for at in range(len(table.columns))]
     head = "".join(
-        f'<th scope="col"{_class(is_number)}>{escape(title)}</th>'
+        f'<th scope="col"{_class(is_number)}>{escape(title).replace("_", "_<wbr>")}</th>'
         for title, is_number in zip(table.columns, numeric, strict=True)
     )
     body = "".join(_table_row(row, numeric) for row in table.rows)
