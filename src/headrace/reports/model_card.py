@@ -135,7 +135,13 @@ def _group_cell(entry: Mapping[str, Any] | None) -> Cell:
         return None
     if entry.get("value") is None:
         return str(entry.get("why") or "")
-    return interval(entry["value"], entry.get("low"), entry.get("high")).replace(" ", "\u00a0")
+    value, low, high = (_three_digits(entry.get(key)) for key in ("value", "low", "high"))
+    return interval(value, low, high).replace(" ", "\u00a0")
+
+
+def _three_digits(value: float | None) -> float | None:
+    """Return a figure of a group in the digits that it is good for."""
+    return None if value is None else float(f"{value:.3g}")
 
 
 def _fairness(one: Mapping[str, Any]) -> Iterator[Block]:

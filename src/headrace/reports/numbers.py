@@ -13,7 +13,7 @@ def tell(value: object) -> str:
         return "" if value is None else str(value)
     if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:.4g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def percent(share: float) -> str:
