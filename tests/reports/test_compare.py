@@ -25,7 +25,8 @@ def bench(tmp_path: Path) -> Bench:
 def evaluation(value: float, low: float, high: float, women: float = 0.5) -> dict[str, Any]:
     entry = {"value": value, "low": low, "high": high, "greater_is_better": True}
     groups = [{"name": "sex=Female", "rows": 40, "metrics": {"accuracy": {"value": women, "low": None}}}]
-    return {"level": 0.95, "metrics": {"accuracy": entry}, "slices": [{"by": ["sex"], "groups": groups}]}
+    slices = [{"by": ["sex"], "groups": groups}]
+    return {"rows": 100, "level": 0.95, "metrics": {"accuracy": entry}, "slices": slices}
 
 
 def run(bench: Bench, value: float, half: float = 0.01, women: float = 0.5, **changes: Any) -> RunRecord:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from headrace.core.record import StageRecord
-from headrace.core.report import Block, Code, Facts, Folded, Picture, Points, Report, Table, Verdict
+from headrace.core.report import Block, Code, Facts, Folded, Picture, Points, Report, Table, Text, Verdict
 from headrace.reports.html import to_html
 from headrace.reports.run import build
 
@@ -240,3 +240,43 @@ def test_long_lists_are_folded(bench: Bench) -> None:
     assert packages.blocks == (
         Table(columns=("package", "version"), rows=(("numpy", "2"),), caption="What the stages import."),
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("evaluation", {"accuracy": 0.9}),
+        ("evaluation", {"rows": 3, "metrics": {"accuracy": 0.9}}),
+        ("evaluation", {"rows": 3, "metrics": {}, "slices": ["sex"]}),
+        ("validation", {"ok": True}),
+        ("validation", {"rows": "many", "rejected": "few", "share": "none"}),
+        ("validation", {"rows": 1, "rejected": 0, "share": 0.0, "failures": ["age"]}),
+    ],
+)
+def test_documents_of_a_users_own_form_are_left_out(
+    bench: Bench, name: str, document: dict[str, Any]
+) -> None:
+    """Once, by name: a pipeline may call its own artifacts as headrace's stages do theirs."""
+    report = build(bench.run({name: document}, metrics={"score": 1.0}), bench.lake)
+    (missing,) = blocks(report, "What is missing here")
+    assert isinstance(missing, Text)
+    assert missing.text == f"{name} has not the form that headrace's own stage gives it, and is left out"
+    assert "score" in to_html(report)
+
+
+def test_a_config_of_a_users_own_form_has_a_report(bench: Bench) -> None:
+    """Nodes that are no mappings, and cards without words."""
+    odd = {"dataset": "penguins", "schema": "x", "card": "hello", "model": "m"}
+    empty = {"card": {"intended_use": None}, "schema": {"columns": {"age": None}}, "model": {"C": None}}
+    for config in (odd, empty):
+        assert to_html(build(bench.run({}, config=config, gate={"checks": [{}]}), bench.lake))
+
+
+def test_cells_of_any_type_are_told(bench: Bench) -> None:
+    """Lists, times and what is missing stand in the table of errors."""
+    table = pd.DataFrame({
+        "list": [[1, 2], None], "time": [pd.Timestamp("2026-01-01"), pd.NaT],
+        "count": pd.array([1, None], dtype="Int64"),
+    })  # fmt: skip
+    (errors,) = tables(build(bench.run({"errors": table}), bench.lake), "Worst errors")
+    assert errors.rows == (("[1 2]", "2026-01-01 00:00:00", 1), (None, None, None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,26 @@ class Artifacts:
         """Return the names of the artifacts that one codec stored, in the order of the stages."""
         return [name for name, artifact in self._made.items() if artifact.codec == codec]
 
+    def config(self, name: str) -> Mapping[str, Any]:
+        """Return a node of the run's config; {} where it is missing or no mapping."""
+        node = self.record.config.get(name)
+        return node if isinstance(node, Mapping) else {}
+
+    def evaluation(self) -> dict[str, Any]:
+        """Return what `stages.evaluate` found; {} where there is none, or one of another form."""
+        return self._of_form("evaluation", _is_evaluation)
+
+    def validation(self) -> dict[str, Any]:
+        """Return what `stages.validate` found; {} where there is none, or one of another form."""
+        return self._of_form("validation", _is_validation)
+
+    def _of_form(self, name: str, is_of_form: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
+        found = self.document(name)
+        if not found or is_of_form(found):
+            return found
+        self._tell(f"{name} has not the form that headrace's own stage gives it, and is left out")
+        return {}
+
     def document(self, name: str) -> dict[str, Any]:
         """Return a JSON artifact that is a mapping; {} where there is none."""
         artifact = self._made.get(name)
@@ -45,7 +65,7 @@ class Artifacts:
         try:
             read = json.loads(self._path(artifact).read_bytes())
         except (LakeError, OSError, ValueError) as error:
-            self.problems.append(f"{name} cannot be read: {error}")
+            self._tell(f"{name} cannot be read: {error}")
             return {}
         return read if isinstance(read, dict) else {}
 
@@ -57,7 +77,7 @@ class Artifacts:
         try:
             table: pd.DataFrame = TableCodec().read(self._path(artifact), "pandas.DataFrame")
         except (LakeError, StageError, OSError, ValueError) as error:
-            self.problems.append(f"{name} cannot be read: {error}")
+            self._tell(f"{name} cannot be read: {error}")
             return None
         return table
 
@@ -77,8 +97,12 @@ class Artifacts:
             stems = sorted({name.rpartition(".")[0] for name in files})
             return {stem: _figure(stem, files) for stem in stems}
         except (LakeError, OSError, ValueError) as error:
-            self.problems.append(f"{name} cannot be read: {error}")
+            self._tell(f"{name} cannot be read: {error}")
             return {}
+
+    def _tell(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def _path(self, artifact: Artifact) -> Path:
         return self._lake.local_path(artifact.commit, artifact.path)
@@ -96,4 +120,22 @@ def _figure(name: str, files: Mapping[str, Path]) -> Figure:
         caption=str(told.get("caption") or ""),
         spec=spec,
         png=picture.read_bytes() if picture is not None else b"",
+    )
+
+
+def _is_evaluation(told: Mapping[str, Any]) -> bool:
+    """Say whether a document has what a report reads of an evaluation: a user's stage may call its own so."""
+    metrics, rows = told.get("metrics"), told.get("rows")
+    named = isinstance(metrics, Mapping) and all(isinstance(entry, Mapping) for entry in metrics.values())
+    parts = (one for key in ("slices", "fairness") for one in told.get(key) or ())
+    return (
+        named and isinstance(rows, int) and all(isinstance(one, Mapping) and "groups" in one for one in parts)
+    )
+
+
+def _is_validation(told: Mapping[str, Any]) -> bool:
+    counts = (told.get(key) for key in ("rows", "rejected", "share"))
+    failures = told.get("failures") or []
+    return all(isinstance(count, int | float) for count in counts) and all(
+        isinstance(one, Mapping) for one in failures
     )

@@ -28,7 +28,6 @@ from headrace.reports.artifacts import Artifacts
 from headrace.reports.data import drift_blocks, find_table
 from headrace.reports.numbers import interval, tell
 
-EVALUATION = "evaluation"
 SAME_ROWS = ("test", "test_target", "test_features")  # artifacts, by which runs were measured on the same
 DIFFERENCES_AT_MOST = 60
 GROUPS_AT_MOST = 60
@@ -48,7 +47,7 @@ def build(records: Sequence[RunRecord], lake: LakeReader, code: KnownCode | None
         code: Knows what modules defined, so that a change of code names functions.
     """
     runs = [Artifacts(record, lake) for record in records]
-    found = [run.document(EVALUATION) for run in runs]
+    found = [run.evaluation() for run in runs]
     names = _names(records)
     return Report(
         title=f"{records[0].experiment}: {len(records)} runs compared",

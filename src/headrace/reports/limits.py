@@ -17,13 +17,13 @@ BOUNDED = ("accuracy", "balanced_accuracy", "roc_auc", "f1", "f1_macro", "r2")
 
 def find_limits(own: Artifacts, evaluation: Mapping[str, Any]) -> list[str]:
     """Return the limits that the experiment names in `card.limits`, and those that the numbers show."""
-    named = (own.record.config.get("card") or {}).get("limits") or []
+    named = own.config("card").get("limits") or []
     told = [str(one) for one in ([named] if isinstance(named, str) else named)]
     return [*told, *_of_data(own), *_of_evaluation(evaluation)]
 
 
 def _of_data(own: Artifacts) -> Iterator[str]:
-    validation = own.document("validation")
+    validation = own.validation()
     if validation.get("on_invalid") == "skip":
         yield "The data was not validated."
     share = validation.get("share") or 0.0

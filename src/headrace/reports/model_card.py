@@ -20,8 +20,8 @@ Evaluation = Mapping[str, Any]
 
 def model_card(own: Artifacts) -> Iterator[Block]:
     """Yield what is known of the run's model; nothing where the run has neither model nor evaluation."""
-    evaluation, record = own.document("evaluation"), own.record
-    if not evaluation and not record.metrics and not record.config.get("card"):
+    evaluation, record = own.evaluation(), own.record
+    if not evaluation and not record.metrics and not own.config("card"):
         return
     yield Facts(tuple(_about(own, evaluation)))
     if evaluation:
@@ -37,8 +37,7 @@ def model_card(own: Artifacts) -> Iterator[Block]:
 
 
 def _about(own: Artifacts, evaluation: Evaluation) -> Iterator[tuple[str, Cell]]:
-    config = own.record.config
-    card = config.get("card") or {}
+    card = own.config("card")
     yield (
         "intended use",
         _text(card.get("intended_use")) or "not said: write card.intended_use in the experiment",
@@ -46,7 +45,7 @@ def _about(own: Artifacts, evaluation: Evaluation) -> Iterator[tuple[str, Cell]]
     for name, value in card.items():
         if name not in ("intended_use", "limits"):
             yield str(name).replace("_", " "), _text(value)
-    model = config.get("model") or {}
+    model = own.config("model")
     if model.get(TARGET):
         yield "model", str(model[TARGET])
         params = ", ".join(f"{k} {_text(v)}" for k, v in model.items() if not k.startswith("_"))

@@ -71,7 +71,7 @@ def build(record: RunRecord, lake: LakeReader, newest_first: Iterable[RunRecord]
 
 def _data(own: Artifacts, last: Artifacts | None) -> Iterator[Block]:
     yield from source_blocks(own)
-    yield from under("Schema", schema_blocks(own.record))
+    yield from under("Schema", schema_blocks(own))
     yield from under("Profile and drift", describe_data(own, last))
 
 
@@ -175,6 +175,7 @@ def _errors(own: Artifacts) -> Iterator[Block]:
     if table is None or table.empty:
         return
     shown = table.head(ERRORS_AT_MOST)
+    shown = shown.astype(object).where(shown.notna(), None)
     rows = tuple(tuple(_plain(value) for value in row) for row in shown.itertuples(index=False))
     caption = "The test rows on which the model errs most."
     columns = tuple(map(str, table.columns))
@@ -183,6 +184,8 @@ def _errors(own: Artifacts) -> Iterator[Block]:
 
 def _plain(value: Any) -> Cell:
     """Return a cell of a table as what JSON knows; a missing one is None."""
+    if getattr(value, "shape", None):  # a list in a cell
+        return str(value)
     value = value.item() if hasattr(value, "item") else value
     if value is None or value != value:
         return None

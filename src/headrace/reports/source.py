@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from headrace.core.record import RunRecord
 from headrace.core.report import Block, Cell, Facts, Table
 from headrace.reports.artifacts import Artifacts
 from headrace.reports.numbers import percent
@@ -18,16 +17,15 @@ SHORT = 12  # digits of an id
 def source_blocks(own: Artifacts) -> Iterator[Block]:
     record = own.record
     rows: list[tuple[str, Cell]] = []
-    dataset = record.config.get("dataset") or {}
-    if dataset.get("name"):
-        rows.append(("data set", dataset["name"]))
+    if name := own.config("dataset").get("name"):
+        rows.append(("data set", str(name)))
     for stage in record.stages:
         for told in stage.sources.values():
             if not told["uri"].startswith("model:"):
                 rows.append(("source", f"{told['uri']} ({told['bytes']:,} bytes)"))
     if record.source.get("commit"):
         rows.append(("lake", f"{record.source.get('ref')} at {str(record.source['commit'])[:SHORT]}"))
-    validation = own.document("validation")
+    validation = own.validation()
     if validation:
         rejected = f"{validation.get('rejected', 0):,}"
         if share := validation.get("share"):
@@ -51,10 +49,9 @@ def _failure(one: Mapping[str, Any]) -> tuple[Cell, ...]:
     return (one.get("column"), one.get("check"), one.get("count"), examples)
 
 
-def schema_blocks(record: RunRecord) -> Iterator[Block]:
-    schema = record.config.get("schema") or {}
-    columns = schema.get("columns") or {}
-    if not columns:
+def schema_blocks(own: Artifacts) -> Iterator[Block]:
+    columns = own.config("schema").get("columns")
+    if not isinstance(columns, Mapping) or not columns:
         return
     rows = tuple(_schema_row(name, about or {}) for name, about in list(columns.items())[:COLUMNS_AT_MOST])
     yield Table(
