@@ -21,6 +21,7 @@ import yaml
 
 from headrace import errors
 from headrace.commands.best import add_best
+from headrace.commands.graph import add_graph
 from headrace.commands.lake import add_lake
 from headrace.commands.runs import add_runs
 from headrace.commands.sweeps import add_sweeps
@@ -135,7 +136,9 @@ def test_every_command_is_documented() -> None:
         assert [option for option in options if option not in ("-h", "--help") and option not in page] == []
 
 
-@pytest.mark.parametrize(("name", "add"), [("runs", add_runs), ("sweeps", add_sweeps), ("best", add_best)])
+@pytest.mark.parametrize(
+    ("name", "add"), [("runs", add_runs), ("graph", add_graph), ("sweeps", add_sweeps), ("best", add_best)]
+)
 def test_every_option_of_a_list_is_documented(name: str, add: Callable[..., None]) -> None:
     """The rows of a command in the reference name each of its options but where the records are."""
     commands = argparse.ArgumentParser().add_subparsers()

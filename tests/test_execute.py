@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.adapters.source_files import Sources
+from headrace.adapters.source_models import SourceModels
 from headrace.adapters.tracker_none import NoTracker
 from headrace.assemble import codecs
 from headrace.context import StageContext
@@ -27,6 +29,7 @@ from headrace.core.signature import Signature, find_signature
 from headrace.core.spec import StageSpec
 from headrace.errors import LakeBusy, ObjectNotFound, StageError
 from headrace.execute import Workbench, artifact_is_there, execute_stage, load_artifact
+from headrace.publish import read_current
 from headrace.tell import open_display
 
 STEPS = """
@@ -113,7 +116,12 @@ def bench(lake: EmbeddedLake, tmp_path: Path) -> Workbench:
         run_id="r1",
         lake=lake,
         codecs=codecs(),
-        sources=Sources(lambda kind, file, compute: compute(), lake, lake.resolve(MAIN)),
+        sources=Sources(
+            lambda kind, file, compute: compute(),
+            lake,
+            lake.resolve(MAIN),
+            SourceModels(partial(read_current, lake)),
+        ),
         scratch=tmp_path / "scratch",
         commit_metadata={"experiment": "birds"},
     )
@@ -194,7 +202,12 @@ def test_a_file_of_the_lake_is_told_by_its_path_there(bench: Workbench, lake: Em
     """What a stage says of it names no scratch file, which is gone by then."""
     lake.put(MAIN, "data/a.csv", b"")
     commit = lake.commit(MAIN, "a").id
-    reading = replace(bench, sources=Sources(lambda kind, file, compute: compute(), lake, commit))
+    reading = replace(
+        bench,
+        sources=Sources(
+            lambda kind, file, compute: compute(), lake, commit, SourceModels(partial(read_current, lake))
+        ),
+    )
     with pytest.raises(StageError, match=r"^data/a\.csv is empty$"):
         run(reading, spec("refuses", "none", {"source": "lake:data/a.csv"}))
 

@@ -67,7 +67,19 @@ def test_importing_headrace_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "layer",
-    ["core", "config", "stages", "adapters", "data_import", "project", "assemble", "run", "commands", "cli"],
+    [
+        "core",
+        "config",
+        "stages",
+        "adapters",
+        "data_import",
+        "project",
+        "assemble",
+        "run",
+        "reports",
+        "commands",
+        "cli",
+    ],
 )
 def test_no_module_of_a_layer_imports_anything_heavy(layer: str, graph: grimp.ImportGraph) -> None:
     """Each module of the layer can be imported without a data, model or tracking library."""

@@ -109,6 +109,7 @@ def test_a_run_is_published_as_one_step(lake: LakeStore) -> None:
         "codec": "estimator",
         "uri": package.uri,
         "metrics": {"accuracy": 0.5},
+        "read": {},
     }
 
 

@@ -344,7 +344,8 @@ def codecs() -> tuple[Codec, ...]:
     from headrace.adapters.codec_json import JsonCodec
     from headrace.adapters.codec_table import TableCodec
 
-    return (TableCodec(), ArrayCodec(), JsonCodec(), EstimatorCodec(), FigureCodec(), FilesCodec())
+    # A dict of figures is one, and no JSON.
+    return (TableCodec(), ArrayCodec(), FigureCodec(), JsonCodec(), EstimatorCodec(), FilesCodec())
 
 
 class _Runtimes:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from headrace.commands.best import add_best
 from headrace.commands.check import add_check
 from headrace.commands.diff import add_diff
+from headrace.commands.graph import add_graph
 from headrace.commands.lake import add_lake
 from headrace.commands.lineage import add_lineage
 from headrace.commands.parser import JSON, Parser, tell
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     add_runs(commands)
     add_show(commands)
+    add_graph(commands)
     add_diff(commands)
     add_sweeps(commands)
     add_sync(commands)
@@ -42,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         code = arguments.run(arguments)
         sys.stdout.flush()
     except HeadraceError as error:
-        code = tell(error, as_json=JSON in words)
+        code = tell(error, as_json=JSON in words, command=words[0] if words else "")
     except KeyboardInterrupt:
         code = RunInterrupted.exit_code
     except BrokenPipeError:

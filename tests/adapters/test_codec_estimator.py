@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -280,6 +281,55 @@ class TestWeights(CodecContract):
             and dtypes
             and list(left.predict(rows)) == list(right.predict(rows))
         )
+
+
+class Chances(ClassifierMixin, Scale):  # type: ignore[misc]
+    """A classifier that gives probabilities."""
+
+    def predict_proba(self, rows: Any) -> Any:
+        second = (np.asarray(rows) - self.centre_)[:, 1] * self.factor
+        return np.stack([1 / (1 + np.exp(second)), 1 / (1 + np.exp(-second))], axis=1)
+
+
+def decide(model: Any, rows: Any, target: Any) -> FixedThresholdClassifier:
+    """Make what training with a threshold makes: a fitted classifier, wrapped."""
+    wrapped = FixedThresholdClassifier(
+        model, threshold=0.75, pos_label="Gentoo", response_method="predict_proba"
+    ).fit(rows, target)
+    wrapped.threshold_choice_ = {"rule": "maximize f1", "value": 0.75, "curve": [{"threshold": 0.75}]}
+    return wrapped
+
+
+@pytest.mark.parametrize("kind", ["skops", "threshold"])
+def test_a_threshold_and_how_it_was_chosen_come_back(kind: str, tmp_path: Path) -> None:
+    """A model that decides by a threshold decides alike after reading, with weights inside or without."""
+    frame, target = penguins()
+    rows = frame[["bill", "bill"]].to_numpy()
+    codec = EstimatorCodec(importable=[f"{Scale.__module__}."])
+    if kind == "threshold":
+        pytest.importorskip("safetensors")
+    written = decide(LogisticRegression() if kind == "skops" else Chances(2.0), rows, target)
+    inside = Pipeline([["keep", "passthrough"], ["estimator", written]])
+    for number, value in enumerate([written, inside]):
+        codec.write(value, tmp_path / str(number))
+        read = codec.read(tmp_path / str(number), "sklearn.base.BaseEstimator")
+        assert list(read.predict(rows)) == list(value.predict(rows))
+        last = read if number == 0 else read[-1]
+        assert last.threshold_choice_ == written.threshold_choice_
+        assert list(last.classes_) == ["Adelie", "Gentoo"]
+    assert len(set(written.predict(rows))) == 2
+    assert json.loads((tmp_path / "0" / "manifest.json").read_text())["kind"] == kind
+
+
+def test_a_threshold_that_json_cannot_say_is_refused(tmp_path: Path) -> None:
+    """Around weights, a label of a type that JSON does not know is an error that says which."""
+    pytest.importorskip("safetensors")
+    codec = EstimatorCodec(importable=[f"{Scale.__module__}."])
+    frame, target = penguins()
+    value = decide(Chances(), frame[["bill", "bill"]].to_numpy(), target)
+    value.pos_label = np.str_
+    with pytest.raises(StageError, match="pos_label"):
+        codec.write(value, tmp_path / "e")
 
 
 def test_class_elsewhere_is_refused_when_written(tmp_path: Path) -> None:

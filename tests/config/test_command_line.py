@@ -178,8 +178,8 @@ Text = Callable[..., str]
         ),
         pytest.param(
             [PENGUINS, "+stages.gate.params.thresholds.f1_macro.min=high"],
-            "stages.gate.params.thresholds.f1_macro.min: 'high' is not of type float "
-            "type: stages.gate.params.thresholds.f1_macro.min=<float>",
+            "stages.gate.params.thresholds.f1_macro.min: 'high' is not of type float | bool "
+            "type: stages.gate.params.thresholds.f1_macro.min=<float | bool>",
             id="wrong type inside a param",
         ),
         pytest.param(
@@ -320,9 +320,9 @@ Text = Callable[..., str]
             id="cycle",
         ),
         pytest.param(
-            [PENGUINS, "+stages.publish.outputs.modle=x"],
-            "stages.publish.outputs.modle: headrace.stages.publish.join_model returns no 'modle' "
-            "did you mean stages.publish.outputs.model=<artifact>?",
+            [PENGUINS, "+stages.package.outputs.modle=x"],
+            "stages.package.outputs.modle: headrace.stages.package.join_model returns no 'modle' "
+            "did you mean stages.package.outputs.model=<artifact>?",
             id="output that the function does not return",
         ),
         pytest.param(
@@ -342,7 +342,7 @@ Text = Callable[..., str]
         pytest.param(
             [PENGUINS, "dataset.source=fil:x.csv"],
             "stages.ingest.inputs.source: 'fil:x.csv' has the unknown scheme 'fil' "
-            "there are: package:, file:, lake:",
+            "there are: package:, file:, lake:, model:",
         ),
         pytest.param(
             [PENGUINS, "+schema.colums={}"],
@@ -527,14 +527,14 @@ def test_mistakes_of_every_kind_are_told_together(refused: Refused) -> None:
         "stages/split=rando",
         "stages.train.call=headrace.stages.train.fti",
         "stages.gate.inputs.metrics=metrcs",
-        "stages.publish.retries=x",
+        "stages.package.retries=x",
         "seed=y",
     )
     assert [line.partition(":")[0] for line in found] == [
         "stages/split",
         "sede",
         "stages.train.call",
-        "stages.publish.retries",
+        "stages.package.retries",
         "stages.gate.inputs.metrics",
         "seed",
     ]

@@ -114,10 +114,8 @@ def test_the_projects_experiments_are_listed_with_ours(
     """The project's folder is searched first, and the packaged one behind it."""
     conf({"experiment/mine": experiment()})
     (problem,) = refused()
-    assert (
-        "there are: breast_cancer, breast_cancer_search, digits, digits_search, flights, mine, penguins"
-        in problem
-    )
+    ours = "adult, breast_cancer, breast_cancer_search, digits, digits_search, flights"
+    assert f"there are: {ours}, mine, penguins" in problem
     assert load("+experiment=mine").experiment.name == "mine"
 
 

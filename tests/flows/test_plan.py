@@ -72,7 +72,7 @@ def test_a_plan_after_a_run_says_what_changed(trained: Path) -> None:
     before = listing(trained)
     plan = json.loads(command("plan", EXPERIMENT, "model.C=3", "--json").stdout)
     states = {stage["name"]: stage["state"] for stage in plan["stages"]}
-    assert [states[name] for name in ("ingest", "preprocess", "train", "publish")] == [
+    assert [states[name] for name in ("ingest", "preprocess", "train", "package")] == [
         "CACHED", "CACHED", "RUN", "MAYBE",
     ]  # fmt: skip
     train = next(stage for stage in plan["stages"] if stage["name"] == "train")
@@ -86,15 +86,15 @@ def test_a_plan_with_nothing_to_do_says_so(trained: Path) -> None:
     """All is cached and published, by the run that is named."""
     said = command("plan", EXPERIMENT).stdout
     assert "nothing to do: made by run" in said
-    assert "8 cached, 0 run, 0 may run" in said
+    assert "9 cached, 0 run, 0 may run" in said
 
 
 def test_a_plan_of_a_sweep_counts_stages(trained: Path) -> None:
     """Jobs, stage runs, distinct stages and the shared ones are told; group choices count as well."""
     words = ("-m", EXPERIMENT, "model.C=1.0,3,10", "--json")
     plan = json.loads(command("plan", *words).stdout)
-    assert (plan["jobs"], plan["stage_runs"]) == (3, 24)
-    assert (plan["distinct"], plan["cached"], plan["execute"]) == (16, 8, 8)
+    assert (plan["jobs"], plan["stage_runs"]) == (3, 21)
+    assert (plan["distinct"], plan["cached"], plan["execute"]) == (13, 6, 7)
     assert plan["shared"] == ["ingest", "validate", "split", "preprocess"]
     both = ("-m", EXPERIMENT, "model=logistic_regression,random_forest", "seed=1,2", "--json")
     assert json.loads(command("plan", *both).stdout)["jobs"] == 4
@@ -111,7 +111,7 @@ def test_a_plan_of_a_grid_names_what_is_shared(project: Path) -> None:
     said = command("plan", "-m", EXPERIMENT, "model.C=1,2", "stages.train.params.class_weight=a,b", check=2)
     assert "stages.train" in said.stderr
     said = command("plan", "-m", EXPERIMENT, "model.C=1,2", "model.max_iter=100,200")
-    assert "4 jobs, 32 stage runs: 20 distinct stages, 0 cached already, 20 execute" in said.stdout
+    assert "4 jobs, 28 stage runs: 16 distinct stages, 0 cached already, 16 execute" in said.stdout
     assert "ingest, validate, split, preprocess are shared by all 4 jobs" in said.stdout
     assert "how long that takes is not known yet" in said.stdout
     assert list(project.iterdir()) == []

@@ -22,7 +22,7 @@ __all__ = ["lake", "server"]
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ("+experiment=penguins", "lake=lakefs", "runtime=inline")
-STAGES = ["ingest", "validate", "split", "preprocess", "train", "evaluate", "gate", "publish"]
+STAGES = ["ingest", "validate", "split", "preprocess", "train", "package", "evaluate", "smoke", "gate"]
 
 Done = subprocess.CompletedProcess[str]
 

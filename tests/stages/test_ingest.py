@@ -33,6 +33,41 @@ def test_files_of_a_glob_become_one_table_with_one_index(birds: Path) -> None:
     assert raw.index.tolist() == [0, 1, 2, 3, 4, 5]
 
 
+def test_files_that_are_not_plain_are_read_with_options(tmp_path: Path) -> None:
+    """No header, blanks before values, a mark for what is missing, and remarks: pandas' own options."""
+    path = tmp_path / "people.data"
+    path.write_text("|a remark\n39, Private, <=50K.\n50, ?, >50K\n\n")
+    options = {
+        "names": ["age", "work", "income"],
+        "skipinitialspace": True,
+        "na_values": ["?"],
+        "comment": "|",
+    }
+    derive = {"income": 'income.str.rstrip(".")'}
+    raw = ingest.read_csv(path, "income", derive=derive, options=options)["raw"]
+    assert raw["age"].tolist() == [39, 50]
+    assert raw["work"].isna().tolist() == [False, True]
+    assert raw["work"][0] == "Private"
+    assert raw["income"].tolist() == ["<=50K", ">50K"]
+    some = ingest.read_csv(path, "income", columns=["age", "income"], options=options)["raw"]
+    assert list(some.columns) == ["age", "income"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"na_vales": "?"}, r"dataset\.csv\.na_vales: .* did you mean dataset\.csv\.na_values\?"),
+        ({"dtype": "str"}, r"dataset\.csv\.dtype: use dataset\.dtypes instead"),
+        ({"chunksize": 3}, "no such option"),
+        ({"comment": "||"}, "cannot be read as CSV"),
+    ],
+)
+def test_options_that_pandas_does_not_know_are_named(options: dict[str, str], told: str, birds: Path) -> None:
+    """A typo offers the near name; what has a key of its own points there."""
+    with pytest.raises(StageError, match=told):
+        ingest.read_csv(birds, "kind", options=options)
+
+
 def test_rows_are_thinned_evenly(birds: Path) -> None:
     """`rows` keeps the first, the last and what lies evenly between."""
     assert ingest.read_csv(birds, "kind", rows=2)["raw"]["hour"].tolist() == [1, 3]

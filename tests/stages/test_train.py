@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from headrace.errors import StageError
-from headrace.stages import evaluate, gate, preprocess, publish, train
+from headrace.stages import evaluate, gate, package, preprocess, train
 
 
 class Quiet:
@@ -66,7 +66,7 @@ def test_the_published_model_takes_raw_rows_and_answers_in_labels(
     fitted = train.fit(made["train_features"], made["train_target"], LogisticRegression(), context)[
         "estimator"
     ]
-    model = publish.join_model(made["preprocessor"], fitted, {"passed": True})["model"]
+    model = package.join_model(made["preprocessor"], fitted)["model"]
     assert set(model.predict(table[["place", "size"]])) == {"hi", "lo"}
     scored = evaluate.classification(fitted, made["test_features"], made["test_target"])
     assert scored["metrics"]["accuracy"] == pytest.approx((model.predict(table) == table["kind"]).mean())
@@ -109,13 +109,13 @@ def test_the_gate_holds_each_metric_against_its_bounds() -> None:
     """Reaching a bound passes, missing one fails, NaN meets none, and all checks are told."""
     metrics = {"accuracy": 0.9, "log_loss": 0.5, "roc_auc": float("nan")}
     bounds = {"accuracy": {"min": 0.9}, "log_loss": {"max": 0.4}, "roc_auc": {"min": 0.0}}
-    out = gate.check_thresholds(metrics, bounds)["gate"]
+    out = gate.check_thresholds(metrics, thresholds=bounds)["gate"]
     assert [check["passed"] for check in out["checks"]] == [True, False, False]
     assert out["passed"] is False
-    assert gate.check_thresholds(metrics, bounds, enforce=False)["gate"]["passed"] is True
+    assert gate.check_thresholds(metrics, thresholds=bounds, enforce=False)["gate"]["passed"] is True
 
 
 def test_the_gate_offers_the_near_name_of_a_metric() -> None:
     """A threshold on what was never measured is an error, not a pass."""
     with pytest.raises(StageError, match=r"did you mean accuracy\?"):
-        gate.check_thresholds({"accuracy": 1.0}, {"acuracy": {"min": 0.5}})
+        gate.check_thresholds({"accuracy": 1.0}, thresholds={"acuracy": {"min": 0.5}})

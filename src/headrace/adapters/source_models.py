@@ -10,7 +10,7 @@ from headrace.core.artifact import Artifact, lake_uri
 from headrace.errors import SourceNotFound, did_you_mean
 
 SCHEME = "model:"
-NONE_YET = "none"  # stands for the digest where an alias names no version
+NONE_YET = ""  # the digest where an alias names no version
 
 Registries = Callable[[str], tuple[str, Mapping[str, Any]]]
 """Returns by a model's name the commit at which its registry was read, and the registry."""

@@ -15,6 +15,7 @@ JSON = "--json"
 
 _UNKNOWN = "unrecognized arguments: "
 _OVERRIDE = re.compile(r"(?<![\w=.-])\+?([a-z_][\w.]*)=(?=[^\s=])")
+_WITH_OVERRIDES = ("check", "graph")  # these take the words of a run as they are
 _OWN_OPTIONS = ("lake", "schema")  # these choose an option of a group, so they are options of their own here
 
 
@@ -51,9 +52,9 @@ class Parser(argparse.ArgumentParser):
         return found
 
 
-def tell(error: HeadraceError, as_json: bool) -> int:
+def tell(error: HeadraceError, as_json: bool, command: str = "") -> int:
     """Print an error, for people to stderr, else as one JSON document to stdout; return its exit code."""
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError) and command not in _WITH_OVERRIDES:
         error = ConfigError([_in_options(problem) for problem in error.problems])
     if not as_json:
         print(f"error: {error}", file=sys.stderr)

@@ -20,7 +20,7 @@ from headrace.core.code import CodeIndex
 from headrace.core.graph import Graph, build_graph
 from headrace.core.plan import all_external
 from headrace.core.signature import Signature
-from headrace.core.spec import Experiment, PublishSpec, StageSpec
+from headrace.core.spec import CHAMPION, Experiment, PublishSpec, StageSpec
 from headrace.core.time_travel import WHERE
 from headrace.errors import ConfigError, Problem, did_you_mean
 
@@ -159,7 +159,7 @@ def _load_at(data: Mapping[str, Any], stages: Sequence[StageSpec], problems: lis
         found = f"{at!r} is not a string" if at != "" else "is empty"
         problems.append(Problem(WHERE, found, 'quote it in YAML, at: "1234567"; null is the newest state'))
         return None
-    uris = all_external(stages)
+    uris = [uri for uri in all_external(stages) if not uri.startswith((CHAMPION, "model:"))]
     if stages and not any(uri.startswith("lake:") for uri in uris):
         reads = f" ({', '.join(uris)})" if uris else ""
         found = f"no stage reads the lake, and what they read{reads} has no older state"

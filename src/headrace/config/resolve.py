@@ -17,7 +17,7 @@ from headrace.errors import Problem
 Path = tuple[Any, ...]
 
 _VARIABLE = re.compile(r"oc\.env:\s*['\"]?([^,}'\"\s]*)")
-_REFERENCE = re.compile(r"\$\{dataset\.(\w+)")
+_REFERENCE = re.compile(r"(?:\$\{|oc\.select:\s*)dataset\.(\w+)")
 AT = "at"  # of a data set: read by headrace itself, and short enough to be near much
 _NEAR = 0.8  # `sorce` is near `source`; `columns` is not near `join_columns`
 

@@ -113,9 +113,10 @@ def input_digests(
 ) -> dict[str, str] | None:
     """Return the digests of a stage's inputs by argument, or None while one is not made yet.
 
-    `made` holds artifacts by name, `external` digests by URI.
+    `made` holds artifacts by name, `external` digests by URI: '' for what there is none of, which the
+    stage does without.
     """
-    digests = {arg: external[uri] for arg, uri in spec.external_inputs().items()}
+    digests = {arg: external[uri] for arg, uri in spec.external_inputs().items() if external[uri]}
     for arg, name in spec.artifact_inputs().items():
         if name not in made:
             return None

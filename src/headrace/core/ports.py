@@ -245,7 +245,7 @@ class PublishedModels(Protocol):
         """Return the version's package; None where an alias names none. Raises `SourceNotFound`."""
 
     def digest(self, uri: str) -> str:
-        """Return the package's digest, or a word that says that there is none."""
+        """Return the package's digest; '' where there is none."""
 
     def describe(self, uri: str) -> dict[str, Any]:
         """Say what it is, for the record."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from headrace.errors import StageError, did_you_mean
 
@@ -24,8 +24,12 @@ def check_thresholds(
     evaluation: dict[str, Any] | None = None,
     validation: dict[str, Any] | None = None,
     smoke: dict[str, Any] | None = None,
-    thresholds: dict[str, dict[str, Any]] | None = None,
-    slices: dict[str, dict[str, dict[str, Any]]] | None = None,
+    thresholds: dict[str, dict[Literal["min", "max", "max_drop", "min_gain", "interval"], float | bool]]
+    | None = None,
+    slices: dict[
+        str, dict[str, dict[Literal["min", "max", "max_drop", "min_gain", "interval"], float | bool]]
+    ]
+    | None = None,
     min_rows: int = 1,
     max_rejected: float | None = None,
     package: bool = True,

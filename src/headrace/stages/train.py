@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.errors import StageError
 from headrace.stages.folds import FoldContext, find_scorer, split_folds
 from headrace.stages.growth import grow
+from headrace.stages.threshold import apply_threshold, choose_threshold
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,7 @@ def fit(
     estimator: BaseEstimator,
     context: Context,
     report_every: int | None = None,
+    threshold: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Fit a fresh copy of the estimator, seeded by the run where it has no seed of its own.
 
@@ -34,11 +36,33 @@ def fit(
     iterations or trees; `stages.growth.grow` says on which rows, and what that changes in the model.
     An estimator with `bind` reports as it does, whatever `report_every` says.
 
+    With `threshold` a classifier of two classes decides by a threshold that a rule chooses on rows held
+    out of these, as `stages.threshold.choose_threshold` says. The model itself is fitted on all rows.
+
     Raises:
         StageError: Features are not finite where the estimator wants them so, the target has one
-            class, the loss or what was learned is not finite, or `report_every` is given for an
-            estimator that does not grow.
+            class, the loss or what was learned is not finite, `report_every` is given for an
+            estimator that does not grow, or no threshold can be chosen.
     """
+    if threshold is None:
+        return {"estimator": _fit(features, target, estimator, context, report_every)}
+
+    def fit_some(rows: np.ndarray) -> BaseEstimator:
+        apart = FoldContext(context, "threshold")
+        return _fit(features.iloc[rows], target.iloc[rows], estimator, apart, report_every)
+
+    choice = choose_threshold(threshold, estimator, features, _labels(target), context.seed, fit_some)
+    model = _fit(features, target, estimator, context, report_every)
+    return {"estimator": apply_threshold(model, choice)}
+
+
+def _fit(
+    features: pd.DataFrame,
+    target: pd.Series,
+    estimator: BaseEstimator,
+    context: Context,
+    report_every: int | None,
+) -> BaseEstimator:
     from sklearn.base import clone, is_classifier
 
     labels = _labels(target)
@@ -65,7 +89,7 @@ def fit(
         if bind:
             bind(None)
     _check_learned(model, features)
-    return {"estimator": model}
+    return model
 
 
 def cross_validate(
@@ -75,6 +99,7 @@ def cross_validate(
     context: Context,
     folds: int = 5,
     scoring: str | None = None,
+    threshold: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score the estimator by cross-validation, then fit it on all rows.
 
@@ -83,6 +108,9 @@ def cross_validate(
 
     What the features learned before this stage, such as means to scale by, they learned from all
     training rows, so the scores are a little too good. They compare estimators; `evaluate` measures.
+
+    With `threshold` each fold chooses its own, on rows held out of those that it learns from: that is
+    how well the whole procedure does. It fits each fold twice.
 
     Returns:
         `estimator`, fitted on all rows, and `scores`: `scoring`, the score of each of the `folds`,
@@ -100,7 +128,9 @@ def cross_validate(
         for learned, held in split_folds(estimator, labels, folds, context.seed):
             number = len(scores) + 1
             one = FoldContext(context, f"fold-{number}")
-            model = fit(features.iloc[learned], target.iloc[learned], estimator, one)["estimator"]
+            model = fit(features.iloc[learned], target.iloc[learned], estimator, one, threshold=threshold)[
+                "estimator"
+            ]
             scores.append(float(scorer(model, features.iloc[held], labels[held])))
             if not isfinite(scores[-1]):
                 raise StageError(
@@ -108,9 +138,9 @@ def cross_validate(
                 )
             advance(f"score {scores[-1]:.4f}")
             context.report(number, fmean(scores))
-    fitted = fit(features, target, estimator, FoldContext(context, "all-rows"))["estimator"]
+    fitted = fit(features, target, estimator, FoldContext(context, "all-rows"), threshold=threshold)
     figures = {"scoring": scoring, "folds": scores, "mean": fmean(scores), "std": pstdev(scores)}
-    return {"estimator": fitted, "scores": figures}
+    return {"estimator": fitted["estimator"], "scores": figures}
 
 
 def _labels(target: pd.Series) -> np.ndarray:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from headrace.adapters.codec_estimator import skops_file, weights
+from headrace.adapters.codec_estimator import skops_file, threshold, weights
 from headrace.errors import StageError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 SKOPS = "estimator.skops"
+INNER = "estimator"
 _ANY = ("", "object", "typing.Any", "builtins.object")
 _ROLES = ("Estimator", "Classifier", "Regressor", "Transformer", "Predictor")
 
@@ -29,6 +30,8 @@ class EstimatorCodec:
       arrays in `weights.safetensors`. Its class offers `get_params()`, `export_state()` and
       `restore(params, state)`.
     - `steps`: a scikit-learn Pipeline that contains such an estimator; each step has a directory.
+    - `threshold`: a FixedThresholdClassifier around such an estimator, which has a directory; what
+      decides is in the manifest.
 
     Two fits with equal results give equal bytes, also from different processes.
 
@@ -81,6 +84,9 @@ class EstimatorCodec:
             return {"kind": "weights", **weights.write(value, path)}
         if _is_pipeline(value) and any(_holds_weights(step) for _, step in value.steps):
             return {"kind": "steps", **self._write_steps(value, path)}
+        if _is_threshold(value) and _holds_weights(value):
+            self.write(value.estimator_, path / INNER)
+            return {"kind": "threshold", **threshold.describe(value)}
         data = skops_file.dump(value, self._trusted)
         (path / SKOPS).write_bytes(data)
         return {"kind": "skops"}
@@ -104,7 +110,10 @@ class EstimatorCodec:
             return weights.read(manifest, path, self._importable)
         if kind == "steps":
             return self._read_steps(manifest, path)
-        raise StageError(f"{path / MANIFEST} has the kind {kind!r}; known are skops, weights, steps.")
+        if kind == "threshold":
+            return threshold.wrap(self.read(path / INNER, ""), manifest)
+        known = "skops, weights, steps, threshold"
+        raise StageError(f"{path / MANIFEST} has the kind {kind!r}; known are {known}.")
 
     def _read_steps(self, manifest: dict[str, Any], path: Path) -> Any:
         from sklearn.pipeline import Pipeline
@@ -121,9 +130,15 @@ def _is_pipeline(value: object) -> bool:
     return any(_qualified_name(cls) == "sklearn.pipeline.Pipeline" for cls in type(value).__mro__)
 
 
+def _is_threshold(value: object) -> bool:
+    return _qualified_name(type(value)) == threshold.CLASS
+
+
 def _holds_weights(value: Any) -> bool:
     if getattr(type(value), "stored_as_weights", False):
         return True
+    if _is_threshold(value):
+        return _holds_weights(getattr(value, "estimator_", None))
     return _is_pipeline(value) and any(_holds_weights(step) for _, step in value.steps)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from headrace.stages.evaluate.measure import sum_rows
 from headrace.stages.evaluate.rank_measure import RankMeasure
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class ClassMeasure:
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
-        self._counts = _indicators(answers)
+        self._cells = _Cells(answers)
         self._losses = None if answers.chances is None else _losses(answers)
         self._rank = None
         if answers.positive is not None and answers.chances is not None:
@@ -47,31 +48,42 @@ class ClassMeasure:
             self._rank = RankMeasure(hits, answers.chances[:, answers.positive])
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        k = len(self._answers.classes)
-        counts = self._counts @ weights
-        found = _counted(counts[:k], counts[k : 2 * k], counts[2 * k :], self._answers.positive)
+        hits, truth, predicted = self._cells.count(weights)
+        found = _counted(hits, truth, predicted, self._answers.positive)
         if self._rank is not None:
             found |= self._rank(weights)
         if self._losses is not None:
-            found["log_loss"], found["brier"] = self._losses @ weights / weights.sum(axis=0)
+            total = truth.sum(axis=0)
+            found["log_loss"], found["brier"] = (sum_rows(weights, loss) / total for loss in self._losses)
         return found
 
     def take(self, rows: np.ndarray) -> ClassMeasure:
         return ClassMeasure(self._answers.take(rows))
 
 
-def _indicators(answers: Answers) -> np.ndarray:
-    """Return a sparse matrix that sums weights by class: of hits, of the truth, of predictions."""
-    import numpy as np
-    from scipy.sparse import csr_array
+class _Cells:
+    """The cells of the confusion matrix that occur, and which rows are in which."""
 
-    rows, k = np.arange(len(answers.truth)), len(answers.classes)
-    hit = answers.truth == answers.predicted
-    at = np.concatenate([answers.truth[hit], answers.truth + k, answers.predicted + 2 * k])
-    column = np.concatenate([rows[hit], rows, rows])
-    shape = (3 * k, len(rows))
-    indicators: np.ndarray = csr_array((np.ones(len(at), np.float32), (at, column)), shape=shape)
-    return indicators
+    def __init__(self, answers: Answers) -> None:
+        import numpy as np
+
+        self._n_classes = len(answers.classes)
+        cells = answers.truth * self._n_classes + answers.predicted
+        self._order = np.argsort(cells, kind="stable")
+        found, self._starts = np.unique(cells[self._order], return_index=True)
+        self._truth, self._predicted = np.divmod(found, self._n_classes)
+
+    def count(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the weight by class of hits, of the truth and of predictions: `(n_classes, n_resamples)`."""
+        import numpy as np
+
+        cells = np.add.reduceat(weights.take(self._order, axis=1), self._starts, axis=1).T
+        hits, truth, predicted = np.zeros((3, self._n_classes, len(weights)))
+        np.add.at(truth, self._truth, cells)
+        np.add.at(predicted, self._predicted, cells)
+        right = self._truth == self._predicted
+        hits[self._truth[right]] = cells[right]
+        return hits, truth, predicted
 
 
 def _losses(answers: Answers) -> np.ndarray:
@@ -120,14 +132,16 @@ def _matthews(accuracy: np.ndarray, truth: np.ndarray, predicted: np.ndarray) ->
 
     shared = accuracy - (truth * predicted).sum(axis=0)
     variance = (1 - (truth**2).sum(axis=0)) * (1 - (predicted**2).sum(axis=0))
-    return _ratio(shared, np.sqrt(np.clip(variance, 0, None)))
+    # What is left of a variance of 0 after rounding is none.
+    return _ratio(shared, np.where(variance > 1e-12, np.sqrt(np.abs(variance)), 0))
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Divide; 0 where there is nothing to divide by."""
     import numpy as np
 
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    ratio: np.ndarray = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return ratio
 
 
 def _undetermined(values: np.ndarray, where: np.ndarray) -> np.ndarray:

@@ -66,7 +66,7 @@ def _entries(
         elif metric in drawn:
             entry["why"] = f"no interval: fewer than {FEWEST_ROWS} rows"
         if value is not None and entry["champion"] is not None:
-            entry["gain"] = sign * (value - entry["champion"])
+            entry["gain"] = sign * (value - entry["champion"]) + 0.0  # no -0.0
             if metric in against and enough:
                 gains = sign * (drawn[metric] - against[metric])
                 entry["gain_low"], entry["gain_high"] = interval(gains, level)
@@ -79,7 +79,8 @@ def _point(measure: Measure | None, weights: np.ndarray) -> dict[str, float | No
 
     if measure is None:
         return {}
-    found = measure(weights[:, None])
+    with np.errstate(invalid="ignore", divide="ignore"):  # what is not determined is None
+        found = measure(weights[None, :])
     return {name: float(value[0]) if np.isfinite(value[0]) else None for name, value in found.items()}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headrace.stages.evaluate.measure import sum_rows
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -19,22 +21,22 @@ class NumberMeasure:
         errors = np.abs(truth - predicted)
         # Around the mean, so that no difference of large squares is taken.
         centred = truth - truth.mean() if len(truth) else truth
-        self._sums = np.stack([errors**2, errors, centred, centred**2])
+        self._values = (errors**2, errors, centred, centred**2)
         self._order = np.argsort(errors, kind="stable")
         self._sorted = errors[self._order]
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         import numpy as np
 
-        total = weights.sum(axis=0)
-        square, absolute, centre, spread = self._sums @ weights / total
+        total = weights.sum(axis=1)
+        square, absolute, centre, spread = (sum_rows(weights, one) / total for one in self._values)
         variance = spread - centre**2
         with np.errstate(invalid="ignore", divide="ignore"):
             r2 = np.where(variance > 1e-12 * spread, 1 - square / variance, np.nan)
         return {
             "rmse": np.sqrt(square),
             "mae": absolute,
-            "median_absolute_error": self._median(weights[self._order], total),
+            "median_absolute_error": self._median(weights.take(self._order, axis=1), total),
             "r2": r2,
         }
 
@@ -45,9 +47,12 @@ class NumberMeasure:
         """Return the weighted median of the sorted errors; the mean of two where half lies on each side."""
         import numpy as np
 
-        reached = np.cumsum(weights, axis=0)
-        half = total / 2
-        lower = (reached < half).sum(axis=0)
-        upper = (reached <= half).sum(axis=0)
-        last = len(weights) - 1
-        return (self._sorted[np.minimum(lower, last)] + self._sorted[np.minimum(upper, last)]) / 2
+        reached = np.cumsum(weights, axis=1)
+        places = [
+            [line.searchsorted(half, side) for line, half in zip(reached, total / 2, strict=True)]
+            for side in ("left", "right")
+        ]
+        last = len(self._sorted) - 1
+        ends = self._sorted[np.minimum(places, last)]
+        middle: np.ndarray = ends.mean(axis=0)
+        return middle

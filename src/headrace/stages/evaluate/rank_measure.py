@@ -34,29 +34,30 @@ class RankMeasure:
         import numpy as np
 
         if not len(self._positive):
-            nothing = np.full(weights.shape[1], np.nan)
+            nothing = np.full(len(weights), np.nan)
             return {"roc_auc": nothing, "average_precision": nothing}
-        positive = weights[self._positive]
-        negatives = _cumulated(weights[self._negative])
+        positive = weights.take(self._positive, axis=1)
+        negatives = _cumulated(weights.take(self._negative, axis=1))
         positives = _cumulated(positive)
-        n_positive, n_negative = positives[-1], negatives[-1]
-        below = negatives[self._below]
-        pairs = np.einsum("ib,ib->b", positive, below, dtype=float)
+        n_positive, n_negative = positives[:, -1], negatives[:, -1]
+        below = negatives.take(self._below, axis=1)
+        pairs = np.einsum("bi,bi->b", positive, below)
         if self._tied is not None:
-            pairs = (pairs + np.einsum("ib,ib->b", positive, negatives[self._tied], dtype=float)) / 2
-        hits_above = n_positive - positives[self._own_below]
-        above = hits_above + (n_negative - below)
+            tied = negatives.take(self._tied, axis=1)
+            pairs = (pairs + np.einsum("bi,bi->b", positive, tied)) / 2
+        hits_above = n_positive[:, None] - positives.take(self._own_below, axis=1)
+        above = hits_above + n_negative[:, None] - below
+        np.divide(hits_above, above, out=hits_above, where=above > 0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            np.divide(hits_above, above, out=hits_above, where=above > 0)
-            precision = np.einsum("ib,ib->b", positive, hits_above, dtype=float) / n_positive
+            precision = np.einsum("bi,bi->b", positive, hits_above) / n_positive
             area = pairs / n_positive / n_negative
         return {"roc_auc": area, "average_precision": precision}
 
 
 def _cumulated(weights: np.ndarray) -> np.ndarray:
-    """Return sums over the rows before each, and over all: shape `(n_rows + 1, n_resamples)`."""
+    """Return sums over the rows before each, and over all: shape `(n_resamples, n_rows + 1)`."""
     import numpy as np
 
-    sums = np.zeros((len(weights) + 1, weights.shape[1]), weights.dtype)
-    np.cumsum(weights, axis=0, out=sums[1:])
+    sums = np.zeros((len(weights), weights.shape[1] + 1))
+    np.cumsum(weights, axis=1, out=sums[:, 1:])
     return sums

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from headrace.errors import StageError
 from headrace.stages.evaluate.baseline import dummy_numbers
-from headrace.stages.evaluate.document import Subject, known_metrics, measure_subjects
+from headrace.stages.evaluate.champion import champion_numbers
+from headrace.stages.evaluate.document import Subject, known_metrics
+from headrace.stages.evaluate.judge import Question, judge
 from headrace.stages.evaluate.number_measure import NumberMeasure
-from headrace.stages.evaluate.resample import check_interval
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from sklearn.base import BaseEstimator
 
@@ -29,24 +32,34 @@ def regression(
     bootstrap: int = 1000,
     level: float = 0.95,
     baseline: Literal["mean", "median"] = "mean",
+    max_groups: int = 30,
 ) -> dict[str, Any]:
-    """Measure errors in the target's own unit: rmse and mae, and the share of variance explained, r2."""
-    import numpy as np
+    """Measure errors in the target's own unit, and the share of variance explained, r2.
+
+    The baseline is the strategy of scikit-learn's `DummyRegressor`; all other arguments, and what is
+    returned, are as in `classification`.
+    """
     import pandas as pd
 
-    check_interval(bootstrap, level)
+    question = Question(
+        rows=rows, slices=slices or [], weights=weights, bootstrap=bootstrap, level=level,
+        max_groups=max_groups, context=context,
+    )  # fmt: skip
+    weight = question.check(len(features))
     labels, predicted = target.to_numpy(), estimator.predict(features)
-    dummy = dummy_numbers(len(labels), train_target, baseline)
+    truth = _finite(labels, f"target {target.name}")
+    dummy = dummy_numbers(len(truth), train_target, baseline)
+    theirs, told = champion_numbers(champion, rows, len(truth))
     whole = Subject(
         rows=None,
-        candidate=NumberMeasure(labels, predicted),
-        baseline=None if dummy is None else NumberMeasure(labels, dummy),
+        candidate=NumberMeasure(truth, _finite(predicted, "the estimator's predictions")),
+        champion=None if theirs is None else NumberMeasure(truth, theirs),
+        baseline=None if dummy is None else NumberMeasure(truth, dummy),
     )
-    seed = context.seed if context else 0
-    entries = measure_subjects({"": whole}, np.ones(len(labels)), bootstrap, level, seed)[""]
+    judged = judge(question, whole, weight)
     document = {
         "task": "regression",
-        "rows": len(labels),
+        "rows": len(features),
         "weights": weights,
         "classes": None,
         "positive": None,
@@ -54,10 +67,28 @@ def regression(
         "resamples": bootstrap,
         "threshold": None,
         "baseline": None if dummy is None else baseline,
-        "champion": None,
-        "metrics": entries,
-        "slices": [],
+        "champion": told,
+        **judged,
         "fairness": [],
     }
     table = pd.DataFrame({"target": labels, "predicted": predicted})
-    return {"metrics": known_metrics(entries), "predictions": table, "evaluation": document}
+    return {"metrics": known_metrics(judged["metrics"]), "predictions": table, "evaluation": document}
+
+
+def _finite(values: np.ndarray, what: str) -> np.ndarray:
+    """Return numbers as floats. Raises `StageError` for what is no number, missing or infinite."""
+    import numpy as np
+
+    try:
+        numbers = np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise StageError(
+            f"{what} is no number ({error}); for classes type stages/evaluate=classification"
+        ) from error
+    bad = ~np.isfinite(numbers)
+    if bad.any():
+        raise StageError(
+            f"{what}: {int(bad.sum()):,} of {len(numbers):,} values are missing or infinite (first in test"
+            f" row {int(bad.argmax())}); let the schema reject such rows"
+        )
+    return numbers

@@ -1,0 +1,45 @@
+"use strict";
+// Turns each still picture into its interactive twin, in the colours of the page.
+(() => {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const theme = () => {
+    const style = getComputedStyle(document.documentElement);
+    const ink = style.getPropertyValue("--ink").trim();
+    const soft = style.getPropertyValue("--soft").trim();
+    const line = style.getPropertyValue("--line").trim();
+    return {
+      background: "transparent",
+      font: "system-ui, sans-serif",
+      title: { color: ink, subtitleColor: soft },
+      axis: { labelColor: soft, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft },
+      legend: { labelColor: ink, titleColor: ink },
+      header: { labelColor: ink, titleColor: ink },
+      text: { color: ink },
+      view: { stroke: line },
+    };
+  };
+  // A single view takes the width that there is; one of several views keeps its own, and scrolls.
+  const fit = (spec, room) => {
+    const alone = !["hconcat", "vconcat", "concat", "facet", "repeat"].some((key) => key in spec);
+    const faceted = spec.encoding && ["row", "column", "facet"].some((key) => key in spec.encoding);
+    const fixed = typeof spec.width === "number" && (spec.width > room || spec.width > 240);
+    return alone && !faceted && fixed
+      ? { ...spec, width: "container", autosize: { type: "fit", contains: "padding" } }
+      : spec;
+  };
+  const draw = (figure) => {
+    const text = figure.querySelector("script[type='application/json']").textContent;
+    const chart = figure.querySelector(".live-only");
+    figure.classList.add("live");
+    const spec = fit(JSON.parse(text), chart.clientWidth);
+    const options = { actions: false, renderer: "svg", config: theme(), tooltip: { theme: dark.matches ? "dark" : "light" } };
+    return vegaEmbed(chart, spec, options).catch((error) => {
+      figure.classList.remove("live");
+      console.error(error);
+    });
+  };
+  const figures = [...document.querySelectorAll("figure[data-live]")];
+  const drawAll = () => Promise.all(figures.map(draw)).then(() => { document.body.dataset.drawn = figures.length; });
+  dark.addEventListener("change", drawAll);
+  drawAll();
+})();
