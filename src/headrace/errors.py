@@ -131,6 +131,10 @@ class PrefectUnreachable(HeadraceError):
     """Prefect's API does not answer."""
 
 
+class SyncError(HeadraceError):
+    """Something of a run that was logged offline cannot be sent to W&B."""
+
+
 class LakeError(HeadraceError):
     """Something the lake refuses or cannot do."""
 

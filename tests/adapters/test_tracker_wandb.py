@@ -14,7 +14,7 @@ import pytest
 
 from headrace.adapters import tracker_wandb
 from headrace.adapters.tracker_none import NoTracker
-from headrace.adapters.tracker_wandb import WandbTracker, choose_mode
+from headrace.adapters.tracker_wandb import WandbTracker, choose_mode, keep_recorders, recorder
 
 SECRET = "planted-b0a7c1d2"
 ARGV = "model.password=planted-argv-77"
@@ -117,7 +117,7 @@ os._exit(9)
 
 def test_killed_run_is_closed_as_failed(tmp_path: Path) -> None:
     """When the run dies without a word, its recorder writes what it has and ends the run as failed."""
-    source = str(Path(tracker_wandb.__file__).parents[2])
+    source = str(Path(tracker_wandb.__file__).parents[3])
     died = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path / "wandb")],
         stdout=subprocess.PIPE,  # the recorder does not hold it, so this ends with the killed process
@@ -146,8 +146,8 @@ def wait_for_end(pid: int) -> None:
 
 def test_a_recorder_is_kept_for_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of a process with many share one recorder and nothing else; one that died is replaced."""
-    monkeypatch.setattr(tracker_wandb, "_waiting", None)  # to be restored
-    tracker_wandb.keep_recorders()
+    monkeypatch.setattr(recorder, "_waiting", None)  # to be restored
+    keep_recorders()
     WandbTracker("beaks", mode="offline", dir=tmp_path / "wandb").warm_up()
     folders, processes = [], []
     for number in range(3):
@@ -179,7 +179,7 @@ def test_trouble_is_a_warning(
     """A recorder that cannot run costs a warning that says so, and no call raises."""
     broken = tmp_path / "broken.py"
     broken.write_text("raise SystemExit('no client here')")
-    monkeypatch.setattr(tracker_wandb, "RECORDER", broken)
+    monkeypatch.setattr(recorder, "COMMAND", [sys.executable, str(broken)])
     with caplog.at_level(logging.WARNING):
         logged_run(tmp_path)
     assert "ended early" in caplog.text
@@ -198,7 +198,7 @@ def test_large_files_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Only small files are attached; a large one is told about."""
-    monkeypatch.setattr(tracker_wandb, "ATTACH_AT_MOST_BYTES", 3)
+    monkeypatch.setattr(recorder, "ATTACH_AT_MOST_BYTES", 3)
     logged_run(tmp_path)
     assert "validation report is missing in the log" in caplog.text
 

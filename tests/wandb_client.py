@@ -1,0 +1,94 @@
+"""The real wandb client, in a process of its own: it keeps its settings and its core for a whole process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headrace.testing.wandb import WandbServer
+
+PRELUDE = """
+import json, sys, warnings
+import wandb
+
+warnings.simplefilter("ignore")
+
+QUIET = dict(
+    silent=True, console="off", disable_code=True, disable_git=True, disable_job_creation=True,
+    x_disable_meta=True, x_disable_stats=True, x_save_requirements=False,
+)
+
+def open_run(id="r1", project="demo", settings=(), **given):
+    settings = wandb.Settings(**{**QUIET, **dict(settings)})
+    return wandb.init(project=project, id=id, settings=settings, **given)
+
+def write(name, text):
+    with open(name, "w") as file:
+        file.write(text)
+    return name
+
+def tell(**result):
+    print("RESULT " + json.dumps(result), flush=True)
+"""
+TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a script ended; `result` is what it gave to `tell`."""
+
+    code: int
+    output: str
+
+    @property
+    def result(self) -> dict[str, Any]:
+        lines = [line for line in self.output.splitlines() if line.startswith("RESULT ")]
+        found: dict[str, Any] = json.loads(lines[-1].removeprefix("RESULT "))
+        return found
+
+
+class WandbClient:
+    """Runs scripts and commands with the client, led to a stand-in; everything it writes lies in a folder."""
+
+    def __init__(self, server: WandbServer, folder: Path, extra: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("WANDB_", "PYTHONPATH"))}
+        self.environment = {
+            **kept,
+            **server.environment,
+            "HOME": str(folder),
+            "WANDB_DIR": str(folder),
+            "WANDB_CACHE_DIR": str(folder / "cache"),
+            "WANDB_CONFIG_DIR": str(folder / "config"),
+            "WANDB_DATA_DIR": str(folder / "data"),
+            **(extra or {}),
+        }
+
+    def script(self, text: str, **environment: str) -> Outcome:
+        """Run a script, which may use the names of `PRELUDE`."""
+        return self._run([sys.executable, "-c", PRELUDE + textwrap.dedent(text)], environment)
+
+    def command(self, *arguments: str, **environment: str) -> Outcome:
+        """Run a `wandb` command."""
+        return self._run([sys.executable, "-m", "wandb", *arguments], environment)
+
+    def _run(self, command: list[str], environment: Mapping[str, str]) -> Outcome:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout)
