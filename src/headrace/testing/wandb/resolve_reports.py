@@ -6,7 +6,7 @@ import json
 import secrets
 from typing import Any
 
-from headrace.testing.wandb.fields import Arguments, Context, Fields
+from headrace.testing.wandb.fields import Arguments, Context, Fields, paged
 from headrace.testing.wandb.ids import now
 from headrace.testing.wandb.refusal import Refusal, not_found
 from headrace.testing.wandb.reports import AccessToken, View
@@ -20,6 +20,15 @@ TITLE_AT_MOST = 128
 @fields("Query.view")
 def view(_: Any, context: Context, arguments: Arguments) -> View | None:
     return context.store.views.get(arguments["id"])
+
+
+@fields("Project.allViews")
+def all_views(project: Project, context: Context, arguments: Arguments) -> dict[str, Any]:
+    """Return a project's reports of a type, the newest first."""
+    wanted, name = arguments.get("viewType"), arguments.get("viewName")
+    found = [view for view in context.store.views.values() if view.project is project]
+    found = [view for view in found if wanted in (None, view.type) and name in (None, view.name)]
+    return paged(found[::-1], arguments)
 
 
 @fields("Mutation.upsertView")
