@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gzip
 import socket
 import struct
@@ -69,6 +70,11 @@ class Connection(BaseHTTPRequestHandler):
         if fault.kind == "slow":
             stand_in.stopping.wait(fault.seconds)
             return stand_in.router.answer(request)
+        if fault.kind == "lost":
+            return Answer(status=200)
+        if fault.kind == "corrupt":
+            body = bytes([request.body[0] ^ 0xFF]) + request.body[1:]
+            return stand_in.router.answer(dataclasses.replace(request, body=body))
         if fault.kind.endswith("_after"):
             stand_in.router.answer(request)
         if fault.kind.startswith("reset"):
