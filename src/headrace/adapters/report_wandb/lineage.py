@@ -30,8 +30,17 @@ class Artifact:
         return "files" if self.kind == "figures" else None
 
 
-def find_artifacts(run: Any, app_url: str) -> list[Artifact]:
-    """Return what a run of the client's API used, then what it logged."""
+def find_artifacts(api: Any, path: str, app_url: str) -> list[Artifact]:
+    """Return what a run used, then what it logged; nothing of a run that the server does not have."""
+    from wandb.apis.public.runs import RunNotFoundError
+    from wandb.errors import CommError
+
+    try:
+        run = api.run(path)
+    except CommError as error:
+        if isinstance(error.exc, RunNotFoundError):
+            return []
+        raise
     return [*_told(run.used_artifacts(), True, app_url), *_told(run.logged_artifacts(), False, app_url)]
 
 

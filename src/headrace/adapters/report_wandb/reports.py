@@ -117,7 +117,7 @@ class WandbReports:
             line = self._answers.get(timeout=self._seconds)
         except (OSError, queue.Empty) as error:
             process.kill()
-            raise SharedReportError(f"W&B's server did not answer in {self._seconds:.0f} s") from error
+            raise SharedReportError(f"W&B's server did not answer in {self._seconds:g} s") from error
         if line is None:
             raise SharedReportError("W&B's client ended early")
         answer = json.loads(line)

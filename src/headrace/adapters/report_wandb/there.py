@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import sys
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from headrace.adapters.report_wandb.blocks import make_blocks
 from headrace.adapters.report_wandb.document import Document, Place, marker_of
@@ -30,6 +33,7 @@ LIST = """
     }
 """
 PAGE = 100
+CONNECT_SECONDS = 5.0
 TOKEN = re.compile(r"accessToken=[^\s&\"']+|[A-Za-z0-9_-]{32,}")  # what may open something
 
 
@@ -50,10 +54,7 @@ def save(api: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     )
 
     def lineage(place: Place) -> list[Artifact]:
-        try:
-            return find_artifacts(api.run(f"{place.entity}/{place.project}/{place.id}"), get_app_url(api))
-        except ValueError:  # the server has no such run
-            return []
+        return find_artifacts(api, f"{place.entity}/{place.project}/{place.id}", get_app_url(api))
 
     report.blocks = make_blocks(list(document.blocks), places, lineage)
     if found is not None:
@@ -119,6 +120,21 @@ def _carry_over(api: Any, report: Any, view_id: str) -> None:
     report._authors = spec.get("authors") or []
 
 
+def open_api(timeout: int) -> Any:
+    """Open the client. Raises `ConnectionError` at once where nobody listens: it would try for long."""
+    import wandb
+
+    address = urlsplit(wandb.setup().settings.base_url)
+    proxies, host = getproxies(), address.hostname or ""
+    if proxies.keys().isdisjoint({address.scheme, "all"}) or proxy_bypass(host):
+        port = address.port or (443 if address.scheme == "https" else 80)
+        try:
+            socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+        except OSError as error:
+            raise ConnectionError(f"{host} cannot be reached: {error}") from error
+    return wandb.Api(timeout=timeout)
+
+
 REQUESTS: dict[str, Callable[[Any, Mapping[str, Any]], dict[str, Any]]] = {"save": save, "revoke": revoke}
 
 
@@ -129,10 +145,8 @@ def main() -> None:
     api = None
     for line in sys.stdin:
         try:
-            import wandb
-
             request = json.loads(line)
-            api = api or wandb.Api(timeout=request["timeout"])
+            api = api or open_api(request["timeout"])
             answer: dict[str, Any] = {"answer": REQUESTS[request["ask"]](api, request)}
         except Exception as error:
             first = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
