@@ -22,7 +22,8 @@ PARAMS_AT_MOST = 12  # axes of parallel coordinates
 LOGARITHMIC_FROM = 100.0  # the greatest value of a param over the least
 
 ROWS = "Worst errors"  # the section that holds rows of the data
-EXAMPLES = "for example"  # the column that holds values of the data
+VALUES = ("for example", "values")  # columns of tables that hold values of the data
+NAMES = "column"  # the column of tables that tell of the data's columns, a row for each
 
 
 def document_of_run(name: str, report: Report, record: RunRecord) -> Document:
@@ -93,7 +94,7 @@ def _shown(blocks: Sequence[Block], with_rows: bool) -> Iterator[Block]:
             case Row():
                 yield _words_of(block.figures)
             case Table():
-                yield _without_columns(block, with_rows)
+                yield _without_secrets(block, with_rows)
             case _:
                 yield block
 
@@ -104,12 +105,22 @@ def _words_of(figures: Sequence[Figure]) -> Facts | Text:
     return Facts(tuple(rows)) if rows else Text("")
 
 
-def _without_columns(table: Table, with_rows: bool) -> Table:
+def _without_secrets(table: Table, with_rows: bool) -> Table:
+    """Leave out columns whose names say secret, whether their values stand below or beside the name."""
     kept = [
-        at for at, name in enumerate(table.columns) if not is_secret(name) and (with_rows or name != EXAMPLES)
+        at
+        for at, name in enumerate(table.columns)
+        if not is_secret(name) and (with_rows or name not in VALUES)
     ]
-    rows = tuple(tuple(row[at] for at in kept) for row in table.rows)
-    return replace(table, columns=tuple(table.columns[at] for at in kept), rows=rows)
+    rows = table.rows
+    if NAMES in table.columns:
+        at_name = table.columns.index(NAMES)
+        rows = tuple(row for row in rows if not is_secret(str(row[at_name])))
+    return replace(
+        table,
+        columns=tuple(table.columns[at] for at in kept),
+        rows=tuple(tuple(row[at] for at in kept) for row in rows),
+    )
 
 
 # --- panels -------------------------------------------------------------------------------------

@@ -75,8 +75,7 @@ def _panel(panel: Block, layout: Any) -> Any:
         case "comparer":
             return wr.RunComparer(diff_only="split" if panel["only_differences"] else None, layout=layout)
         case "bars":
-            metrics: list[Any] = [wr.SummaryMetric(name) for name in panel["metrics"]]
-            return wr.BarPlot(title="Metrics", metrics=metrics, layout=layout)
+            return wr.BarPlot(title="Metrics", metrics=list(panel["metrics"]), layout=layout)
         case "importance":
             return wr.ParameterImportancePlot(with_respect_to=panel["metric"], layout=layout)
         case "parallel":

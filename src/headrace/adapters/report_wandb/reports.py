@@ -127,7 +127,10 @@ class WandbReports:
         return found
 
     def _start(self) -> subprocess.Popen[str]:
-        self._folder = tempfile.TemporaryDirectory(prefix="headrace-report-")
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="headrace-report-",
+            ignore_cleanup_errors=True,  # of a process that had to be killed, the service may still write
+        )
         self._answers = queue.SimpleQueue()
         self._process = subprocess.Popen(
             SERVER,
