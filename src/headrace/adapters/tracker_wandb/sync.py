@@ -23,11 +23,14 @@ from headrace.adapters.tracker_wandb.mode import has_key
 from headrace.adapters.tracker_wandb.opening import ATTEMPTS, DELETED, attempt_id
 from headrace.adapters.tracker_wandb.pending import told
 from headrace.adapters.tracker_wandb.recorder import child_environment
-from headrace.adapters.tracker_wandb.staged import check_staged, read_artifacts
+from headrace.adapters.tracker_wandb.staged import check_staged, discard_staged, read_artifacts
 from headrace.core.record import RunRecord
 from headrace.errors import SyncError
 
 ANSWER_WITHIN_SECONDS = 120.0
+# The client asks a server that refuses or fails for hours, else.
+FEW_TRIES = {"WANDB_X_GRAPHQL_RETRY_MAX": "4", "WANDB_X_FILE_TRANSFER_RETRY_MAX": "6"}
+FEW_TRIES |= {"WANDB_X_FILE_STREAM_RETRY_MAX": "6"}
 SERVER = [sys.executable, "-P", "-m", "headrace.adapters.tracker_wandb.there"]
 
 
@@ -96,6 +99,8 @@ class Syncer:
             record.wandb["done"] = [*record.wandb.get("done", []), entry]
             self._write(record)
             outcome.did.append(said)
+            if entry["kind"] == "run":
+                discard_staged(read_artifacts(Path(entry["dir"])))
 
     def _path(self, record: RunRecord) -> str:
         """Return `entity/project/id`; where nobody named an entity it is the key's own, from now on."""
@@ -211,7 +216,7 @@ class _Server:
 
 def _online_environment() -> dict[str, str]:
     """Return the environment without what would keep W&B's client from sending."""
-    found = child_environment({})
+    found = child_environment(FEW_TRIES)
     return {name: value for name, value in found.items() if name not in ("WANDB_MODE", "WANDB_DISABLED")}
 
 
