@@ -62,6 +62,7 @@ def project(logged: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.rmtree(logged)
     shutil.copytree(logged.parent / "copy", logged, symlinks=True)
     monkeypatch.chdir(logged)
+    monkeypatch.setenv("WANDB_X_GRAPHQL_RETRY_MAX", "1")
     return logged
 
 
@@ -170,15 +171,15 @@ def test_what_the_server_refuses_is_left(
     assert wandb_of(project)["pending"] == []
 
 
-def test_the_id_of_a_deleted_run_gets_an_attempt(
+def test_the_id_of_a_deleted_run_is_an_error(
     server: WandbServer, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where W&B never gives the run's id again, it is sent under the next one, which the record keeps."""
+    """W&B never gives the id of a deleted run again, so a sync says that the run cannot be sent."""
     server.store.deleted.add(RUN)
-    code, _, err = headrace(capsys, "sync")
-    assert (code, err) == (0, "")
-    assert wandb_of(project)["id"] == f"{RUN}-2"
-    assert server.store.run(f"{RUN}-2").state == "finished"
+    code, out, err = headrace(capsys, "sync")
+    assert (code, out.count("  left  ")) == (1, 3)
+    assert "was deleted in W&B" in err
+    assert RUN not in server.store.runs
 
 
 def test_an_older_run_takes_no_alias_back(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.adapters.tracker_wandb.mode import has_key
-from headrace.adapters.tracker_wandb.opening import ATTEMPTS, DELETED, attempt_id
+from headrace.adapters.tracker_wandb.opening import DELETED
 from headrace.adapters.tracker_wandb.pending import told
 from headrace.adapters.tracker_wandb.recorder import child_environment
 from headrace.adapters.tracker_wandb.staged import check_staged, discard_staged, read_artifacts
@@ -117,13 +117,12 @@ class Syncer:
             with suppress(SyncError):
                 return self._check_run(record, artifacts)
         check_staged(artifacts)
-        said, first = "", record.wandb["id"]
         self._path(record)
-        for attempt in range(1, ATTEMPTS + 1):
-            record.wandb["id"] = attempt_id(first, attempt)
-            said = self._run_client(folder, record)
-            if DELETED not in said:
-                break
+        said = self._run_client(folder, record)
+        if DELETED in " ".join(said.split()):
+            # The client can send a log under another id, but its artifacts keep naming the old one.
+            found = f"{record.wandb['id']} was deleted in W&B, which never gives an id again"
+            raise SyncError(f"{found}; to log the run anew, run it again")
         try:
             return self._check_run(record, artifacts)
         except SyncError as error:
