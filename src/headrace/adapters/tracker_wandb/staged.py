@@ -57,6 +57,13 @@ def check_staged(artifacts: list[dict[str, Any]]) -> None:
         raise SyncError(f"files that wait for W&B are damaged or gone, so nothing is sent:\n{shown}{more}")
 
 
+def discard_staged(artifacts: list[dict[str, Any]]) -> None:
+    """Delete the copies of files that the server has."""
+    for artifact in artifacts:
+        for place in artifact["files"]:
+            Path(place).unlink(missing_ok=True)
+
+
 def _records(log: Path) -> Iterator[Mapping[str, Any]]:
     """Yield the records of a transaction log, as W&B's own reader prints them."""
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(log)]

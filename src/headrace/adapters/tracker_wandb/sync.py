@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from headrace.adapters.tracker_wandb.mode import has_key
-from headrace.adapters.tracker_wandb.opening import ATTEMPTS, DELETED, attempt_id
+from headrace.adapters.tracker_wandb.opening import DELETED
 from headrace.adapters.tracker_wandb.pending import told
 from headrace.adapters.tracker_wandb.recorder import child_environment
-from headrace.adapters.tracker_wandb.staged import check_staged, read_artifacts
+from headrace.adapters.tracker_wandb.staged import check_staged, discard_staged, read_artifacts
 from headrace.core.record import RunRecord
 from headrace.errors import SyncError
 
@@ -31,6 +31,9 @@ Other = Callable[[RunRecord, dict[str, Any]], str]
 """Does one entry for a run, and says what was done. Raises `SyncError`."""
 
 ANSWER_WITHIN_SECONDS = 120.0
+# The client asks a server that refuses or fails for hours, else.
+FEW_TRIES = {"WANDB_X_GRAPHQL_RETRY_MAX": "4", "WANDB_X_FILE_TRANSFER_RETRY_MAX": "6"}
+FEW_TRIES |= {"WANDB_X_FILE_STREAM_RETRY_MAX": "6"}
 SERVER = [sys.executable, "-P", "-m", "headrace.adapters.tracker_wandb.there"]
 
 
@@ -127,6 +130,8 @@ class Syncer:
             record.wandb["done"] = [*record.wandb.get("done", []), entry]
             self._write(record)
             outcome.did.append(said)
+            if entry["kind"] == "run":
+                discard_staged(read_artifacts(Path(entry["dir"])))
 
     def _path(self, record: RunRecord) -> str:
         """Return `entity/project/id`; where nobody named an entity it is the key's own, from now on."""
@@ -143,13 +148,12 @@ class Syncer:
             with suppress(SyncError):
                 return self._check_run(record, artifacts)
         check_staged(artifacts)
-        said, first = "", record.wandb["id"]
         self._path(record)
-        for attempt in range(1, ATTEMPTS + 1):
-            record.wandb["id"] = attempt_id(first, attempt)
-            said = self._run_client(folder, record)
-            if DELETED not in said:
-                break
+        said = self._run_client(folder, record)
+        if DELETED in " ".join(said.split()):
+            # The client can send a log under another id, but its artifacts keep naming the old one.
+            found = f"{record.wandb['id']} was deleted in W&B, which never gives an id again"
+            raise SyncError(f"{found}; to log the run anew, run it again")
         try:
             return self._check_run(record, artifacts)
         except SyncError as error:
@@ -242,7 +246,7 @@ class _Server:
 
 def _online_environment() -> dict[str, str]:
     """Return the environment without what would keep W&B's client from sending."""
-    found = child_environment({})
+    found = child_environment(FEW_TRIES)
     return {name: value for name, value in found.items() if name not in ("WANDB_MODE", "WANDB_DISABLED")}
 
 

@@ -141,9 +141,11 @@ class Listener(ThreadingHTTPServer):
                 self._open.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Hand a mistake of the stand-in to its complaints, instead of printing it."""
+        """Hand a mistake of the stand-in to its complaints, instead of printing it; a client may hang up."""
         import sys
 
+        if isinstance(sys.exc_info()[1], ConnectionError):
+            return
         self.stand_in.complain(f"the stand-in failed: {sys.exc_info()[1]!r}")
 
     def close(self) -> None:
