@@ -37,6 +37,10 @@ WRITE = """
         run.alert("Contract", "a test of headrace")
         run.summary["accuracy"] = 0.75
     api = wandb.Api()
+    again = api.run(f"{PROJECT}/{ID}")
+    again.tags.append("late")
+    again.config["more"] = 1
+    again.update()
     model = api.artifact(f"{PROJECT}/model:candidate", type="model")
     model.aliases.append(ID)
     model.aliases.remove("candidate")
@@ -108,7 +112,7 @@ def test_a_client_reads_back_what_it_wrote(service: Service, tmp_path: Path) -> 
     outcome = client.script(WRITE + READ + REPORT, head=head)
     assert outcome.code == 0, outcome.output
     assert outcome.result == {
-        "run": ["finished", "contract", "test", ["headrace"], {"lr": 0.5}, 0.75],
+        "run": ["finished", "contract", "test", ["headrace", "late"], {"lr": 0.5, "more": 1}, 0.75],
         "history": [1.0, 0.5, 1 / 3],
         "inputs": [name],
         "outputs": [True],

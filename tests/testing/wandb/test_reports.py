@@ -26,6 +26,7 @@ def test_a_report_is_saved_again_shared_and_unshared(client: WandbClient, server
         again = wr.Report.from_url(report.url)
         again.description = "more"
         again.save()
+        tell(listed=[view.id for view in wandb.Api().reports("demo")])
         tell(link=link, same=report.enable_share_link() == link, title=again.title, id=report.id)
         wr.Report(project="other", title="Kept shared").save().enable_share_link()
         report.disable_share_link()
@@ -35,6 +36,7 @@ def test_a_report_is_saved_again_shared_and_unshared(client: WandbClient, server
     assert (report.id, report.display_name, report.description) == (outcome.result["id"], "Two", "more")
     assert (report.saves, report.project.name, other.project.name) == (3, "demo", "other")
     assert outcome.result["same"]
+    assert outcome.result["listed"] == [report.id]
     assert outcome.result["title"] == "Two"
     assert {block["type"] for block in report.blocks} >= {"markdown-block", "panel-grid"}
     assert [token.token for token in report.access_tokens] == [

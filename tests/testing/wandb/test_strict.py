@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from headrace.testing.wandb import WandbServer
+from headrace.testing.wandb import Fault, WandbServer
 from tests.testing.wandb.asking import ask, send
 
 START_RUN = """mutation UpsertBucket($name: String) {
@@ -154,6 +156,21 @@ def test_a_request_without_the_key_is_refused(server: WandbServer) -> None:
     stream = "/files/stand-in-team/demo/r1/file_stream"
     assert send(server, "POST", stream, b"{}", key="other").status == 401
     assert server.complaints == []
+
+
+def test_a_client_that_goes_away_is_no_complaint(server: WandbServer) -> None:
+    """A request that ends in the middle of its body changes nothing, and the next one is answered."""
+    host, port = urlsplit(server.url).netloc.split(":")
+    with socket.create_connection((host, int(port))) as half:
+        half.sendall(b"POST /graphql HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
+    assert ask(server, "{ viewer { entity } }").data == {"viewer": {"entity": "stand-in-team"}}
+    assert (server.complaints, server.operations[-1]) == ([], "anonymous")
+
+
+def test_a_fault_of_an_unknown_kind_is_an_error() -> None:
+    """A test that misspells a fault does not pass for want of it."""
+    with pytest.raises(ValueError, match="no such kind of fault: 'rest'; there are status, status_after"):
+        Fault(kind="rest")  # type: ignore[arg-type]
 
 
 def test_a_commit_needs_every_file(server: WandbServer) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from headrace.testing.wandb.fields import Arguments, Context, Fields, paged
 from headrace.testing.wandb.ids import now
-from headrace.testing.wandb.refusal import Refusal, not_found
+from headrace.testing.wandb.refusal import Refusal, Violation, not_found
 from headrace.testing.wandb.reports import AccessToken, View
 from headrace.testing.wandb.runs import Project
 
@@ -24,11 +24,11 @@ def view(_: Any, context: Context, arguments: Arguments) -> View | None:
 
 @fields("Project.allViews")
 def all_views(project: Project, context: Context, arguments: Arguments) -> dict[str, Any]:
-    """Return a project's reports of a type, the newest first."""
-    wanted, name = arguments.get("viewType"), arguments.get("viewName")
-    found = [view for view in context.store.views.values() if view.project is project]
-    found = [view for view in found if wanted in (None, view.type) and name in (None, view.name)]
-    return paged(found[::-1], arguments)
+    if arguments.get("viewName") is not None:
+        raise Violation(400, "the stand-in does not know whether viewName is the title of a report")
+    kind = arguments.get("viewType") or "runs"
+    found = [view for view in context.store.views.values() if view.project is project and view.type == kind]
+    return paged(found, arguments)
 
 
 @fields("Mutation.upsertView")
