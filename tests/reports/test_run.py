@@ -121,7 +121,7 @@ def test_the_model_card(bench: Bench) -> None:
     )
     metrics, groups, fairness, apart = tables(report, "Model card")
     assert metrics.rows == (("accuracy", 0.9, "0.7 to 0.95", "greater", 0.5, 0.8, 0.1, "-0.01 to 0.2"),)
-    assert groups.rows == (("sex=m", 80, "one class"), ("sex=f", 20, "0.9 [0.7, 0.95]"))
+    assert groups.rows == (("sex=m", 80, "one class"), ("sex=f", 20, "0.9\u00a0[0.7,\u00a00.95]"))
     assert fairness.rows == (("sex=f", 20, 0.5),)
     assert apart.rows == (("equalized odds difference", 0.25),)
     (limits,) = [block for block in blocks(report, "Model card") if isinstance(block, Points)]

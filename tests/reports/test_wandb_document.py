@@ -10,7 +10,7 @@ import pytest
 
 from headrace.adapters.report_wandb import Document
 from headrace.core.record import RunRecord
-from headrace.core.report import Report, Section, Table
+from headrace.core.report import Folded, Report, Section, Table
 from headrace.reports import run, sweep
 from headrace.reports.wandb_document import document_of_comparison, document_of_run, document_of_sweep
 from tests.reports.runs import PIXEL, Bench
@@ -129,7 +129,17 @@ def test_title_fits() -> None:
 
 def test_empty_sections_are_left_out() -> None:
     """A section of which nothing may be shown has no heading either."""
-    table = Table(columns=("bird",), rows=(("robin",),))
+    table = Table(columns=("bird",), rows=(("planted-robin",),))
     kept = Bench.record(id="a", config={"tracker": {"tables": False}})
     report = Report(title="t", sections=(Section("Worst errors", (table,)),))
     assert text_of(document_of_run("a", report, kept)) == ""
+
+
+def test_what_is_folded_is_told_and_guarded_too() -> None:
+    """W&B folds nothing: the blocks inside stand below their title, without values that are to stay."""
+    table = Table(columns=("column", "values"), rows=(("beak", "planted-long"), ("api_key", "planted-key")))
+    kept = Bench.record(id="a", config={"tracker": {"tables": False}})
+    report = Report(title="t", sections=(Section("Data", (Folded("All columns", (table,)),)),))
+    text = text_of(document_of_run("a", report, kept))
+    assert "<details>" not in text
+    assert ("All columns" in text, "beak" in text, "planted" in text) == (True, True, False)

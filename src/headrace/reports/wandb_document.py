@@ -9,7 +9,19 @@ from typing import Any
 from headrace.adapters.report_wandb import document as parts
 from headrace.core.picture import to_text
 from headrace.core.record import RunRecord
-from headrace.core.report import Block, Code, Facts, Figure, Picture, Report, Row, Section, Table, Text
+from headrace.core.report import (
+    Block,
+    Code,
+    Facts,
+    Figure,
+    Folded,
+    Picture,
+    Report,
+    Row,
+    Section,
+    Table,
+    Text,
+)
 from headrace.core.secrets import is_secret, redact_text
 from headrace.core.sweep import SweepRecord
 from headrace.reports.markdown import section_markdown
@@ -95,6 +107,9 @@ def _shown(blocks: Sequence[Block], with_rows: bool) -> Iterator[Block]:
                 yield _words_of(block.figures)
             case Table():
                 yield _without_secrets(block, with_rows)
+            case Folded():  # W&B's Markdown folds nothing
+                yield Text(block.title)
+                yield from _shown(block.blocks, with_rows)
             case _:
                 yield block
 

@@ -26,7 +26,7 @@ LIST = """
     query ProjectViews($project: String!, $entity: String!, $cursor: String, $limit: Int!) {
         project(name: $project, entityName: $entity) {
             allViews(viewType: "runs", first: $limit, after: $cursor) {
-                edges { node { id displayName description } cursor }
+                edges { node { id description createdAt } cursor }
                 pageInfo { endCursor hasNextPage }
             }
         }
@@ -89,14 +89,16 @@ def _find(api: Any, entity: str, project: str, name: str, known: Mapping[str, st
         if view is not None:
             return str(view["id"])
     cursor, marker = None, marker_of(name)
-    matches: list[str] = []
+    matches: list[tuple[str, str]] = []
     while True:
         variables = {"project": project, "entity": entity, "cursor": cursor, "limit": PAGE}
         views = ((execute_graphql(api, LIST, variables).get("project") or {}).get("allViews")) or {}
         nodes = [edge["node"] for edge in views.get("edges", ())]
-        matches += [node["id"] for node in nodes if marker in (node["description"] or "").split()]
+        matches += [
+            (node["createdAt"], node["id"]) for node in nodes if marker in (node["description"] or "").split()
+        ]
         if not views.get("pageInfo", {}).get("hasNextPage"):
-            return matches[-1] if matches else None  # the oldest: the newest come first
+            return min(matches)[1] if matches else None  # the oldest, to which people have links
         cursor = views["pageInfo"]["endCursor"]
 
 
