@@ -14,6 +14,7 @@ from headrace.core.report import (
     Facts,
     Figure,
     Folded,
+    Heading,
     Picture,
     Points,
     Report,
@@ -85,8 +86,10 @@ def _block(block: Block, pictures: Mapping[str, Figure]) -> Iterator[str]:
             yield from _words(block)
 
 
-def _words(block: Text | Points | Verdict | Facts | Code) -> Iterator[str]:
+def _words(block: Heading | Text | Points | Verdict | Facts | Code) -> Iterator[str]:
     match block:
+        case Heading():
+            yield f"### {_plain(block.text)}"
         case Text():
             yield _plain(block.text)
         case Points():
