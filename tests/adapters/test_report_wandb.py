@@ -197,9 +197,21 @@ def test_nothing_of_it_stays_on_this_machine(
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
     with WandbReports(120) as short:
-        short.save(make_document(), HOME, PLACES, share=True)
+        assert short.save(make_document(), HOME, PLACES, share=True).share
     assert list(tmp_path.iterdir()) == []
     assert not [p for p in Path(os.environ["HOME"]).rglob("*") if p.is_file()]
+
+
+def test_links_lead_to_where_w_and_b_is_shown(server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app below a path of its host, as W&B's is by now, keeps that path in the URL and in the link."""
+    monkeypatch.setenv("WANDB_APP_URL", "https://example.org/wandb")
+    with WandbReports(120) as elsewhere:
+        saved = elsewhere.save(make_document(), HOME, PLACES, share=True)
+        again = elsewhere.save(make_document(), HOME, PLACES, {"id": saved.id, "url": saved.url})
+    (token,) = server.store.views[saved.id].active_tokens
+    assert saved.url == f"https://example.org/wandb/{ENTITY}/{PROJECT}/reports/Run-of-birds-run-1--{saved.id}"
+    assert saved.share == f"{saved.url}?accessToken={token}"
+    assert (again.id, again.created) == (saved.id, False)
 
 
 def test_lineage_is_what_the_server_has(server: WandbServer, tmp_path: Path, reports: WandbReports) -> None:

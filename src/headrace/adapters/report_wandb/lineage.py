@@ -47,7 +47,7 @@ def find_artifacts(api: Any, path: str, app_url: str) -> list[Artifact]:
 def _told(artifacts: Iterable[Any], used: bool, app_url: str) -> Iterator[Artifact]:
     for one in artifacts:
         name = one.name.partition(":")[0]
-        place = f"{app_url.rstrip('/')}/{one.entity}/{one.project}/artifacts/{one.type}/{name}/{one.version}"
+        place = f"{app_url}/{one.entity}/{one.project}/artifacts/{one.type}/{name}/{one.version}"
         files: tuple[str, ...] = ()
         if one.type == "figures":
             files = tuple(file for file in sorted(one.manifest.entries) if file.endswith(".png"))

@@ -40,7 +40,6 @@ TOKEN = re.compile(r"accessToken=[^\s&\"']+|[A-Za-z0-9_-]{32,}")  # what may ope
 def save(api: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     """Save a document as the report that it was before, or as a new one; share it where asked."""
     import wandb_workspaces.reports.v2 as wr
-    from wandb_workspaces._graphql import get_app_url
 
     document = Document.from_json(request["document"])
     entity = request["entity"] or api.default_entity
@@ -54,14 +53,16 @@ def save(api: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     )
 
     def lineage(place: Place) -> list[Artifact]:
-        return find_artifacts(api, f"{place.entity}/{place.project}/{place.id}", get_app_url(api))
+        return find_artifacts(api, f"{place.entity}/{place.project}/{place.id}", _app(api))
 
     report.blocks = make_blocks(list(document.blocks), places, lineage)
     if found is not None:
         _carry_over(api, report, found)
     report.save()
-    share = report.enable_share_link() if request["share"] else None
-    return {"id": report.id, "url": report.url, "created": found is None, "share": share}
+    link = report.enable_share_link() if request["share"] else None
+    url = f"{_app(api)}/{urlsplit(report.url).path.lstrip('/')}"  # the client forgets the path of the app
+    share = f"{url}?{urlsplit(link).query}" if link else None
+    return {"id": report.id, "url": url, "created": found is None, "share": share}
 
 
 def revoke(api: Any, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,11 +81,18 @@ def revoke(api: Any, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"found": True, "revoked": revoked}
 
 
+def _app(api: Any) -> str:
+    """Return where W&B shows what it has."""
+    from wandb_workspaces._graphql import get_app_url
+
+    return str(get_app_url(api)).rstrip("/")
+
+
 def _find(api: Any, entity: str, project: str, name: str, known: Mapping[str, str] | None) -> str | None:
     """Return the id of the report: the one that is known, where the server has it, else by its marker."""
-    from wandb_workspaces._graphql import execute_graphql, get_app_url
+    from wandb_workspaces._graphql import execute_graphql
 
-    if known is not None and known["url"].startswith(f"{get_app_url(api).rstrip('/')}/{entity}/{project}/"):
+    if known is not None and known["url"].startswith(f"{_app(api)}/{entity}/{project}/"):
         view = _view(api, known["id"])
         if view is not None:
             return str(view["id"])
