@@ -212,6 +212,7 @@ def prepare(
         scratch=ScratchFolders(root / "scratch"),
         redact=_redactor(loaded),
         root=root,
+        flow=flow,
         command=command,
         resume=command,
         overrides=shown,

@@ -17,6 +17,7 @@ from headrace.commands.runs import add_runs
 from headrace.commands.server import add_server
 from headrace.commands.show import add_show
 from headrace.commands.sweeps import add_sweeps
+from headrace.commands.sync import add_sync
 from headrace.errors import HeadraceError, RunInterrupted
 
 NOBODY_READS = 141  # what a shell sees of a program that SIGPIPE ends
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_graph(commands)
     add_diff(commands)
     add_sweeps(commands)
+    add_sync(commands)
     add_best(commands)
     add_check(commands)
     add_lineage(commands)

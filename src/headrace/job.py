@@ -41,6 +41,7 @@ class Job:
     scratch: ScratchFolders
     redact: Callable[[str], str]  # replaces the secrets of the config in a text
     root: Path
+    flow: str  # the entry point: `train`
     command: str
     resume: str
     overrides: Sequence[str]

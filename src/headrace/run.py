@@ -23,6 +23,7 @@ from headrace.execute import Workbench
 from headrace.job import Job
 from headrace.publish import publish_run
 from headrace.stage_loop import StageLoop
+from headrace.tracking import Tracking
 
 
 def run_job(job: Job, plan: Plan, display: Display) -> RunRecord:
@@ -72,7 +73,7 @@ class _Run:
         self.display = display
         self.started = time.perf_counter()
         self.runtime = job.runtime()
-        self.tracker = job.tracker()
+        self.tracking = Tracking(job, job.tracker())
         self.record = _new_record(job)
 
     def go(self) -> RunRecord:
@@ -107,10 +108,8 @@ class _Run:
     def _start(self) -> None:
         record = self.record
         self._save()
-        tags = [record.experiment, record.pipeline]
-        group = self.job.sweep.id if self.job.sweep else None
-        self.tracker.start(record.id, record.experiment, record.config, tags, group)
-        record.wandb = self.tracker.info()
+        self.tracking.start(record)
+        record.wandb = self.tracking.tracker.info()
         self.job.lake.create_branch(record.branch, self.job.source_commit)
         record.git = self.job.git_state(self.job.records.folder(record.id))
         record.machine = self.job.machine_state()
@@ -149,7 +148,7 @@ class _Run:
             scratch=scratch,
             commit_metadata=_metadata(self.record),
         )
-        loop = StageLoop(self.job, self.plan, self.record, bench, self.runtime, self.tracker, self.display)
+        loop = StageLoop(self.job, self.plan, self.record, bench, self.runtime, self.tracking, self.display)
         self._publish(loop.run())
 
     def _publish(self, made: dict[str, Artifact]) -> None:
@@ -185,10 +184,9 @@ class _Run:
         record.seconds = self._seconds()
         record.packages = _packages(record)
         self._save()
-        summary = {"state": record.state, **record.metrics, "lake_commit": self._commit_id()}
         with suppress(KeyboardInterrupt):  # what was to be recorded is; only the tracker's copy may lag
-            self.tracker.finish(record.state, summary)
-        record.wandb = self.tracker.info()
+            self.tracking.finish(record, self._commit_id())
+        record.wandb = self.tracking.tracker.info()
         self._save()
         if record.published is None:
             self._commit_record()

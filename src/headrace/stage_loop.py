@@ -15,14 +15,13 @@ from headrace.context import Display, StageContext
 from headrace.core.artifact import Artifact
 from headrace.core.gate_line import failed_line
 from headrace.core.plan import Plan, StagePlan, StageResult, input_digests, name_outputs
-from headrace.core.ports import Runtime, StageFuture, StageTask, Tracker
+from headrace.core.ports import Runtime, StageFuture, StageTask
 from headrace.core.record import RunRecord, StageRecord
 from headrace.core.spec import Experiment, StageSpec
 from headrace.errors import GateRejected, ObjectDamaged, ObjectNotFound, Pruned, StageError, StageFailed
 from headrace.execute import Workbench, execute_stage
 from headrace.job import Job
-
-ATTACHED_AT_MOST = 1 << 20  # bytes of a JSON artifact that the tracker gets
+from headrace.tracking import ATTACHED_AT_MOST, Tracking
 
 Done = queue.SimpleQueue[tuple[str, StageFuture]]
 
@@ -37,7 +36,7 @@ class StageLoop:
         record: RunRecord,
         bench: Workbench,
         runtime: Runtime,
-        tracker: Tracker,
+        tracking: Tracking,
         display: Display,
     ) -> None:
         self.made: dict[str, Artifact] = dict(job.given)
@@ -46,7 +45,7 @@ class StageLoop:
         self._record = record
         self._bench = bench
         self._runtime = runtime
-        self._tracker = tracker
+        self._tracking = tracking
         self._display = display
         self._gate = _find_gate(job.experiment)
         self._barred: set[str] = set()  # stages after a gate that said no, in a run that publishes nothing
@@ -109,6 +108,7 @@ class StageLoop:
             sources={arg: dict(told[uri]) for arg, uri in spec.external_inputs().items()},
         )
         self._record.stages.append(entry)
+        self._tracking.stage_started(entry)
         plan = self._decide(spec, entry.inputs)
         assert plan.key is not None  # its inputs are known
         entry.reason, entry.key, entry.key_parts = plan.reason, plan.key.value, dict(plan.key.parts)
@@ -157,7 +157,7 @@ class StageLoop:
         entry.attempts += 1
         workdir = job.root / "checkpoints" / key.value
         context = StageContext(
-            spec.name, job.experiment.seed, workdir, self._tracker, self._display, job.judge
+            spec.name, job.experiment.seed, workdir, self._tracking.tracker, self._display, job.judge
         )
         inputs = {arg: self.made[name] for arg, name in spec.artifact_inputs().items()}
         with job.cache.lock(key.value):
@@ -197,21 +197,20 @@ class StageLoop:
         entry.outputs = name_outputs(spec, result)
         self.made.update(entry.outputs)
         self._read_figures(entry)
+        self._tracking.stage_finished(entry)
+        self._record.wandb = self._tracking.tracker.info()
         self._job.records.write(self._record)
         self._display.stage_finished(entry)
         if self._gate in entry.outputs:
             self._ask_gate(spec, entry.outputs[self._gate])
 
     def _read_figures(self, entry: StageRecord) -> None:
-        for name, artifact in entry.outputs.items():
-            if artifact.codec != "json" or artifact.bytes > ATTACHED_AT_MOST:
-                continue
-            path = self._job.lake.local_path(artifact.commit, artifact.path)
-            self._tracker.attach(name, entry.name, {f"{name}.json": path}, {"uri": artifact.uri})
-            if name == METRICS:
-                values = json.loads(path.read_bytes())
-                self._record.metrics = figures(values)
-                self._tracker.log(self._record.metrics)
+        artifact = entry.outputs.get(METRICS)
+        if artifact is None or artifact.codec != "json" or artifact.bytes > ATTACHED_AT_MOST:
+            return
+        path = self._job.lake.local_path(artifact.commit, artifact.path)
+        self._record.metrics = figures(json.loads(path.read_bytes()))
+        self._tracking.tracker.log(self._record.metrics)
 
     def _ask_gate(self, spec: StageSpec, artifact: Artifact) -> None:
         is_asked = self._job.experiment.publish is not None

@@ -7,14 +7,16 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from headrace.adapters import tracker_wandb
 from headrace.adapters.tracker_none import NoTracker
-from headrace.adapters.tracker_wandb import WandbTracker, choose_mode
+from headrace.adapters.tracker_wandb import WandbTracker, choose_mode, keep_recorders, recorder
+from headrace.core.ports import Table
+from tests.wandb_runs import COMMIT, birds_model, hide_account, log_run, read_back, read_records
 
 SECRET = "planted-b0a7c1d2"
 ARGV = "model.password=planted-argv-77"
@@ -22,29 +24,31 @@ ARGV = "model.password=planted-argv-77"
 
 @pytest.fixture(autouse=True)
 def _private_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Let no test see the user's key, or leave something in the user's home."""
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
-    for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "NETRC"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
+    hide_account(monkeypatch, tmp_path / "home")
 
 
-def read_back(folder: Path) -> dict[str, Any]:
-    """Return what W&B's own command reads from the folder of an offline run."""
-    wandb = Path(sys.executable).with_name("wandb")
-    shown = subprocess.run(
-        [str(wandb), "leet", "inspect", "--summary", "--json", str(folder)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    found: dict[str, Any] = json.loads(shown.stdout)
-    return found
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, recorder.Recorder]]:
+    """Recorders by folder that wait for the next run: starting one takes a second."""
+    waiting: dict[Path, recorder.Recorder] = {}
+    yield waiting
+    for one in waiting.values():
+        one.kill()
 
 
-def logged_run(tmp_path: Path, state: str = "succeeded") -> WandbTracker:
-    tracker = WandbTracker("beaks", mode="offline", dir=tmp_path / "wandb")
+@pytest.fixture
+def folder(
+    kept: dict[Path, recorder.Recorder],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A folder whose recorder the next test takes over, with the runs of the tests before."""
+    monkeypatch.setattr(recorder, "_waiting", kept)
+    return next(iter(kept), tmp_path_factory.mktemp("kept") / "wandb")
+
+
+def logged_run(tmp_path: Path, state: str = "succeeded", folder: Path | None = None) -> WandbTracker:
+    tracker = WandbTracker("beaks", mode="offline", dir=folder or tmp_path / "wandb")
     config = {"model": {"C": 0.5}, "db": {"password": SECRET, "url": f"postgresql://me:{SECRET}@host/db"}}
     tracker.start("20261124-run.1", "penguins", config, ["nightly"])
     for epoch in range(3):
@@ -73,6 +77,105 @@ def test_offline_run_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert figures == {"loss": 1 / 3, "accuracy": 0.75, "f1": 0.875, "state": "succeeded", "commit": "abc123"}
 
 
+def test_lineage_is_in_the_log(tmp_path: Path, folder: Path) -> None:
+    """Data is used and the model made, both by reference: address, digest, and an alias of their own."""
+    tracker = WandbTracker("beaks", mode="offline", dir=folder, registry="model")
+    log_run(tracker, tmp_path, "r1", version=3)
+    found = {one["name"]: one for one in read_records(Path(tracker.info()["dir"]), "artifact")}
+    data, model = found["lake-data-birds.csv"], found["birds"]
+    assert data["use_after_commit"]
+    assert (data["type"], COMMIT[:12] in data["aliases"]) == ("dataset", True)
+    (file,) = data["manifest"]["contents"]
+    assert file["ref"] == f"lakefs://aviary/{COMMIT}/data/birds.csv"
+    assert (file["digest"], "local_path" in file) == ("sha256:b1bd", False)
+    assert "use_after_commit" not in model
+    assert {"candidate", "300000000000"} <= set(model["aliases"])
+    (file,) = model["manifest"]["contents"]
+    assert file["ref"] == f"lake://{COMMIT}/runs/r/package/model.skops"
+    assert json.loads(model["metadata"])["metrics"] == {"accuracy": 0.75}
+
+
+def test_what_is_left_to_do_is_told_in_order(tmp_path: Path, folder: Path) -> None:
+    """Offline, the log is still to be sent, then the aliases given and the registry linked."""
+    tracker = WandbTracker("beaks", "team", mode="offline", dir=folder, registry="model")
+    log_run(tracker, tmp_path, "r1", version=3)
+    info = tracker.info()
+    model = {"artifact": "birds:300000000000", "aliases": ["birds-v3", "production"], "version": 3}
+    assert info["pending"] == [
+        {"kind": "run", "dir": info["dir"]},
+        {"kind": "alias", **model},
+        {"kind": "link", **model, "to": "wandb-registry-model/birds"},
+    ]
+    assert (info["project"], info["entity"], info["done"]) == ("beaks", "team", [])
+
+
+def test_a_models_files_go_along_where_asked(tmp_path: Path, folder: Path) -> None:
+    """`upload_models` adds the files to the reference; without it nobody asks for them."""
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(b"weights")
+    tracker = WandbTracker("beaks", mode="offline", dir=folder, upload_models=True)
+    tracker.start("r1", "birds", {}, [])
+    tracker.model(birds_model("1"), lambda: {"weights.bin": weights})
+    tracker.finish("succeeded", {})
+    (model,) = read_records(Path(tracker.info()["dir"]), "artifact")
+    assert [file["path"] for file in model["manifest"]["contents"]] == ["package", "weights.bin"]
+
+
+def test_tables_are_what_the_client_reads(tmp_path: Path, folder: Path) -> None:
+    """A table of rows, or of a Parquet file's first hundred, loads as W&B's own; secret columns stay out."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    many = pa.table({"n": list(range(150)), "password": [SECRET] * 150, "seen": [None] * 150})
+    parquet.write_table(many, tmp_path / "errors.parquet")
+    few = Table(columns=["column", "count"], rows=[["beak", 2], [None, float("nan")]])
+    tracker = WandbTracker("beaks", mode="offline", dir=folder)
+    tracker.start("r1", "birds", {}, [])
+    tracker.attach("errors", "errors", {}, {}, {"errors": tmp_path / "errors.parquet", "few": few})
+    tracker.finish("succeeded", {})
+    (artifact,) = read_records(Path(tracker.info()["dir"]), "artifact")
+    files = {f["path"]: Path(f["local_path"]) for f in artifact["manifest"]["contents"]}
+    script = "import json, sys, wandb; t = wandb.Table.from_json(json.load(open(sys.argv[1])), None); "
+    script += "print(json.dumps([t.columns, len(t.data), t.data[1]]))"
+    read = []
+    for name in ("errors.table.json", "few.table.json"):
+        command = [sys.executable, "-c", script, str(files[name])]
+        read.append(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
+    assert read == [[["n", "seen"], 100, [1, None]], [["column", "count"], 2, [None, None]]]
+
+
+def test_rows_stay_here_where_tables_are_off(tmp_path: Path, folder: Path) -> None:
+    """With `tables: false` the report goes to W&B and the rows do not."""
+    tracker = WandbTracker("beaks", mode="offline", dir=folder, tables=False)
+    log_run(tracker, tmp_path, "r1")
+    found = {one["name"]: one for one in read_records(Path(tracker.info()["dir"]), "artifact")}
+    assert [f["path"] for f in found["validation"]["manifest"]["contents"]] == ["validation.json"]
+
+
+def test_what_is_called_a_secret_is_refused(
+    tmp_path: Path, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A summary, metadata and metrics under such names are left out, and the names are told once each."""
+    logged_run(tmp_path, folder=folder)
+    assert "refused token of the summary" in caplog.text
+    assert "refused api_key of the metadata of validation report" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_job_type_and_alert_are_in_the_log(tmp_path: Path, folder: Path) -> None:
+    """A run says which flow it is of, and an alert waits there until it is sent."""
+    tracker = WandbTracker("beaks", mode="offline", dir=folder)
+    tracker.start("r1", "birds", {}, [], group="sweep-7", job_type="train")
+    tracker.alert("birds failed", "no rows are left; see https://me:hunter2@host/log")
+    tracker.finish("failed", {})
+    log = Path(tracker.info()["dir"])
+    (run,) = read_records(log, "run")
+    assert (run["job_type"], run["run_group"]) == ("train", "sweep-7")
+    (alert,) = read_records(log, "alert")
+    assert (alert["title"], alert["level"]) == ("birds failed", "ERROR")
+    assert "hunter2" not in alert["text"]
+
+
 def test_no_secret_and_no_argv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a planted secret nor the command line is anywhere in the bytes of the W&B folder."""
     monkeypatch.setattr(sys, "argv", ["train", ARGV])
@@ -96,9 +199,9 @@ def test_attached_file_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("state", "exit_code"), [("failed", 1), ("pruned", 0)])
-def test_only_a_failed_run_is_failed_there(tmp_path: Path, state: str, exit_code: int) -> None:
+def test_only_a_failed_run_is_failed_there(tmp_path: Path, folder: Path, state: str, exit_code: int) -> None:
     """A run that failed has a non-zero exit code in W&B, one that a search gave up has not."""
-    run = read_back(Path(logged_run(tmp_path, state).info()["dir"]))
+    run = read_back(Path(logged_run(tmp_path, state, folder).info()["dir"]))
     assert (run["exit_code"], run["summary"]["state"]) == (exit_code, state)
 
 
@@ -117,7 +220,7 @@ os._exit(9)
 
 def test_killed_run_is_closed_as_failed(tmp_path: Path) -> None:
     """When the run dies without a word, its recorder writes what it has and ends the run as failed."""
-    source = str(Path(tracker_wandb.__file__).parents[2])
+    source = str(Path(tracker_wandb.__file__).parents[3])
     died = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path / "wandb")],
         stdout=subprocess.PIPE,  # the recorder does not hold it, so this ends with the killed process
@@ -146,8 +249,8 @@ def wait_for_end(pid: int) -> None:
 
 def test_a_recorder_is_kept_for_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of a process with many share one recorder and nothing else; one that died is replaced."""
-    monkeypatch.setattr(tracker_wandb, "_waiting", None)  # to be restored
-    tracker_wandb.keep_recorders()
+    monkeypatch.setattr(recorder, "_waiting", None)  # to be restored
+    keep_recorders()
     WandbTracker("beaks", mode="offline", dir=tmp_path / "wandb").warm_up()
     folders, processes = [], []
     for number in range(3):
@@ -179,7 +282,7 @@ def test_trouble_is_a_warning(
     """A recorder that cannot run costs a warning that says so, and no call raises."""
     broken = tmp_path / "broken.py"
     broken.write_text("raise SystemExit('no client here')")
-    monkeypatch.setattr(tracker_wandb, "RECORDER", broken)
+    monkeypatch.setattr(recorder, "COMMAND", [sys.executable, str(broken)])
     with caplog.at_level(logging.WARNING):
         logged_run(tmp_path)
     assert "ended early" in caplog.text
@@ -195,11 +298,11 @@ def test_folder_that_cannot_be_made_is_a_warning(tmp_path: Path, caplog: pytest.
 
 
 def test_large_files_are_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Only small files are attached; a large one is told about."""
-    monkeypatch.setattr(tracker_wandb, "ATTACH_AT_MOST_BYTES", 3)
-    logged_run(tmp_path)
+    monkeypatch.setattr(recorder, "ATTACH_AT_MOST_BYTES", 3)
+    logged_run(tmp_path, folder=folder)
     assert "validation report is missing in the log" in caplog.text
 
 

@@ -38,13 +38,19 @@ class Bench:
             for name, (digest, codec, path) in stored.items()
         }
         stage = StageRecord(name="all", state="ran", seconds=0.5, outputs=outputs)
+        started = f"2026-11-24T00:00:{self._runs:02}+00:00"
+        return self.record(**{"id": f"run-{self._runs}", "started": started, "stages": [stage], **changes})
+
+    @staticmethod
+    def record(**changes: Any) -> RunRecord:
+        """Return a run of which nothing is stored."""
         known: dict[str, Any] = {
-            "id": f"run-{self._runs}",
+            "id": "run-0",
             "experiment": "toy",
             "pipeline": "train",
             "command": "python -m flows.train",
             "state": "succeeded",
-            "started": f"2026-11-24T00:00:{self._runs:02}+00:00",
+            "started": "2026-11-24T00:00:00+00:00",
             "seconds": 1.0,
             "seed": 0,
             "config": {},
@@ -52,7 +58,6 @@ class Bench:
             "packages": {},
             "source": {},
             "resume": "",
-            "stages": [stage],
         }
         return RunRecord(**{**known, **changes})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol, TypeVar, runtime_checkable
 
 from headrace.core.artifact import Artifact
+from headrace.core.lineage import Reference
 
 T = TypeVar("T")
 
@@ -335,8 +336,20 @@ Called from the thread of the stage that reports; stages side by side call it at
 # --- tracking -------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows that people look at. Cells are text, numbers, truth values or None."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
 class Tracker(Protocol):
-    """Logs a run somewhere people look at. It never fails a run: trouble is told as a warning."""
+    """Logs a run somewhere people look at. It never fails a run: trouble is told as a warning.
+
+    What it is given under a name that says secret is refused. Artifacts of one name are versions of one
+    thing; what `use` and `model` refer to stays where it is.
+    """
 
     def warm_up(self) -> None:
         """Start what takes long, for a run of this process that is still to come."""
@@ -348,20 +361,43 @@ class Tracker(Protocol):
         config: Mapping[str, Any],
         tags: Sequence[str],
         group: str | None = None,
+        job_type: str = "train",
     ) -> None:
         """Open the run. `config` is resolved and holds no secrets; runs of a `group` are shown together."""
 
     def log(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log metrics, at a step where they have one."""
 
-    def attach(self, name: str, kind: str, files: Mapping[str, Path], metadata: Mapping[str, Any]) -> None:
-        """Attach small files, such as the validation report."""
+    def use(self, reference: Reference) -> None:
+        """Say what the run reads."""
+
+    def attach(
+        self,
+        name: str,
+        kind: str,
+        files: Mapping[str, Path],
+        metadata: Mapping[str, Any],
+        tables: Mapping[str, Table | Path] | None = None,
+    ) -> None:
+        """Attach small files by their names, and tables: of a Parquet file its first hundred rows."""
+
+    def model(self, reference: Reference, files: Callable[[], Mapping[str, Path]]) -> None:
+        """Say that the run made a model, a candidate. `files` is asked for where they are kept too."""
+
+    def published(self, reference: Reference, version: int, aliases: Sequence[str]) -> None:
+        """Say which version a model became, and the aliases that it got by that."""
+
+    def alert(self, title: str, text: str) -> None:
+        """Tell people at once."""
 
     def finish(self, state: str, summary: Mapping[str, Any]) -> None:
-        """Close the run with its final state and figures."""
+        """Close the run with its final state and figures. Waits for a bounded time."""
 
     def info(self) -> dict[str, Any]:
-        """Say where to look: `id`, and `dir` (offline) or `url` (online); {} when off."""
+        """Say where to look: `id`, and `dir` (offline) or `url` (online); {} when off.
+
+        `pending` lists in order what is left to do there, `done` what was.
+        """
 
 
 # --- running ----------------------------------------------------------------------------------

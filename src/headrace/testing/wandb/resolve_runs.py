@@ -55,6 +55,8 @@ def _open(context: Context, given: dict[str, Any]) -> tuple[Run, bool]:
     name = given.get("name")
     if not name:
         raise Refusal(400, "upsertBucket needs the name of a run")
+    if name in store.deleted:
+        raise Refusal(409, f"run {name} was previously created and deleted; try a new run name")
     project = store.make_project(given.get("entityName"), given.get("modelName"))
     inserted = name not in project.runs
     if inserted:

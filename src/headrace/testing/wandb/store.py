@@ -41,6 +41,7 @@ class Store:
         self.manifests: dict[str, Manifest] = {}
         self.collections: dict[str, Collection] = {}
         self.views: dict[str, View] = {}
+        self.deleted: set[str] = set()  # ids of runs that were deleted, which are never given again
         self._numbers = itertools.count(1)
         for registry in ("model", "dataset"):
             self.make_project(account.organization_entity, f"wandb-registry-{registry}")

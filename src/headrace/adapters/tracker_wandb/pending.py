@@ -1,0 +1,36 @@
+"""What is left to do in W&B when a run is logged: entries of `run.json`, done in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headrace.core.lineage import Reference
+
+CANDIDATE = "candidate"
+
+
+def todo_of(
+    reference: Reference, version: int, aliases: Sequence[str], registry: str | None
+) -> list[dict[str, Any]]:
+    """Return what publishing a model takes: its aliases, then its link to the registry."""
+    artifact = f"{reference.name}:{reference.alias}"
+    what = {"artifact": artifact, "aliases": list(aliases), "version": version}
+    todo: list[dict[str, Any]] = [{"kind": "alias", **what}]
+    if registry:
+        todo.append({"kind": "link", **what, "to": f"wandb-registry-{registry}/{reference.name}"})
+    return todo
+
+
+def told(entry: Mapping[str, Any]) -> str:
+    """Say an entry in a few words."""
+    match entry["kind"]:
+        case "run":
+            return f"send {entry['dir']}"
+        case "alias":
+            return f"name {entry['artifact']} {', '.join(entry['aliases'])}"
+        case "link":
+            return f"link {entry['artifact']} to {entry['to']}"
+        case "report":
+            return f"save the report {entry['name']}"
+    return str(entry["kind"])

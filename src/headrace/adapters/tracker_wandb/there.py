@@ -1,0 +1,123 @@
+"""What W&B's server is asked and told about runs that are logged: aliases, links, and whether all arrived.
+
+As a program it answers requests, one JSON line each, for `headrace sync`: the client's imports, prints and
+settings stay out of that process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+TIMEOUT_SECONDS = 20
+
+
+class NotThere(Exception):
+    """The server does not have what it should."""
+
+
+def open_api() -> Any:
+    import wandb
+
+    return wandb.Api(timeout=TIMEOUT_SECONDS)
+
+
+def find_entity(api: Any, entity: str | None) -> str:
+    """Return the user or team that runs go to. Asks the server, so it tells whether that answers."""
+    default = api.default_entity
+    return str(entity or default)
+
+
+def check_run(api: Any, path: str, state: str | None) -> None:
+    """Raise `NotThere` where the server has not got the run to its end."""
+    run = api.run(path)
+    if run.state == "running":
+        raise NotThere(f"the server still takes {path} for running")
+    found = run.summary.get("state")
+    if state is not None and found != state:
+        raise NotThere(f"the server has {path} without its summary: state {found!r}, not {state!r}")
+
+
+def check_artifacts(api: Any, path: str, wanted: list[dict[str, Any]]) -> None:
+    """Raise `NotThere` where the run lacks artifacts: those that it made, and those that it used."""
+    run = api.run(path)
+    made = {(a.name.partition(":")[0], a.digest) for a in run.logged_artifacts()}
+    used = {(a.name.partition(":")[0], a.digest) for a in run.used_artifacts()}
+    lacking = [w["name"] for w in wanted if (w["name"], w["digest"]) not in (used if w.get("used") else made)]
+    if lacking:
+        raise NotThere(f"the server has {path} without {', '.join(sorted(set(lacking)))}")
+
+
+def carry_out(api: Any, path: str, entry: Mapping[str, Any]) -> str:
+    """Do one entry of a run's pending list, and say what was done. Doing it again changes nothing."""
+    if entry["kind"] not in KINDS:
+        raise NotThere(f"this version of headrace cannot do {entry['kind']!r}")
+    return KINDS[entry["kind"]](api, path, entry)
+
+
+def _give_aliases(api: Any, path: str, entry: Mapping[str, Any]) -> str:
+    artifact = api.artifact(f"{path.rpartition('/')[0]}/{entry['artifact']}")
+    wanted, newer = _without_newer(api, artifact, entry)
+    if missing := [alias for alias in wanted if alias not in artifact.aliases]:
+        artifact.aliases = [*artifact.aliases, *missing]
+    artifact.metadata = {**artifact.metadata, "version": entry["version"]}
+    artifact.save()
+    return f"{entry['artifact']} is {', '.join(wanted)}{newer}"
+
+
+def _link(api: Any, path: str, entry: Mapping[str, Any]) -> str:
+    artifact = api.artifact(f"{path.rpartition('/')[0]}/{entry['artifact']}")
+    wanted, newer = _without_newer(api, artifact, entry)
+    artifact.link(entry["to"], aliases=wanted)
+    return f"{entry['artifact']} is linked to {entry['to']}{newer}"
+
+
+def _without_newer(api: Any, artifact: Any, entry: Mapping[str, Any]) -> tuple[list[str], str]:
+    """Leave out aliases that a newer version has by now: runs may be synced in any order."""
+    kept, newer = [], []
+    for alias in entry["aliases"]:
+        name = f"{artifact.entity}/{artifact.project}/{entry['artifact'].partition(':')[0]}"
+        holder = None
+        if alias not in artifact.aliases and api.artifact_exists(f"{name}:{alias}"):
+            holder = api.artifact(f"{name}:{alias}").metadata.get("version")
+        if holder is not None and int(holder) > entry["version"]:
+            newer.append(f"; {alias} stays with version {holder}")
+        else:
+            kept.append(alias)
+    return kept, "".join(newer)
+
+
+KINDS: dict[str, Callable[[Any, str, Mapping[str, Any]], str]] = {"alias": _give_aliases, "link": _link}
+
+
+def _answer(api: Any, request: Mapping[str, Any]) -> Any:
+    match request["ask"]:
+        case "entity":
+            return find_entity(api, request["entity"])
+        case "run":
+            check_run(api, request["path"], request["state"])
+            check_artifacts(api, request["path"], request["artifacts"])
+            return api.run(request["path"]).url
+        case _:
+            return carry_out(api, request["path"], request["entry"])
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints must not look like an answer
+    api = None
+    for line in sys.stdin:
+        try:
+            api = api or open_api()
+            answer = {"answer": _answer(api, json.loads(line))}
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}".strip().partition("\n")[0]}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
