@@ -28,9 +28,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
 
 BARE = """
 import json, sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 import pandas as pd
 for name in ("valid", "errors", "evaluation", "figures"):
     for file in map(Path, json.loads(sys.argv[1]).get(name, [])):
