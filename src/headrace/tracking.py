@@ -53,7 +53,7 @@ class Tracking:
         """Tell of the external inputs that a stage reads, each once."""
         for argument, source in entry.sources.items():
             uri = str(source["uri"])
-            if uri in self._used:
+            if uri in self._used or argument not in entry.inputs:  # without a champion there is none to name
                 continue
             self._used.add(uri)
             digest, identity = entry.inputs[argument], self._lake.identity
