@@ -44,6 +44,7 @@ bench: $(READY) ## time the shell command against a plain script
 	@$(PY) benchmarks/plan.py --jobs 200
 	@$(PY) benchmarks/runs.py
 	@$(PY) benchmarks/sweep.py
+	@$(PY) benchmarks/report.py
 
 docs: $(READY) ## build the documentation into site/
 	@$(PY) -m mkdocs build --strict

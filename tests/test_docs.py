@@ -57,6 +57,19 @@ def test_the_example_loads_a_published_model(tmp_path: Path) -> None:
     assert done.stderr.strip() == "error: the lake has no version of a model 'pinguins': publish one first"
 
 
+def test_the_example_draws_a_chart_that_can_be_stored(tmp_path: Path) -> None:
+    """`ages.py` returns a chart that says what it shows, and the codec for figures stores it."""
+    code = (
+        "import ages, pathlib, pandas as pd; from headrace.adapters.codec_figure import FigureCodec;"
+        "figures = ages.draw_ages(pd.DataFrame({'age': [1, 2, 2, 3]}))['figures'];"
+        f"FigureCodec().write(figures, pathlib.Path({str(tmp_path / 'figures')!r}))"
+    )
+    done = run(sys.executable, "-c", code, cwd=EXAMPLES)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "figures" / "ages.json").read_text("utf-8"))["usermeta"]["headrace"]
+    assert told["alt"] == "Bar chart of 4 rows by age; most are 2."
+
+
 def words(page: str) -> set[str]:
     """Return everything that a page sets in code style, and its bare names."""
     text = (DOCS / page).read_text(encoding="utf-8")

@@ -24,6 +24,9 @@ HEAVY = (
     "optuna",
     "distributed",
     "ray",
+    "altair",
+    "vl_convert",
+    "fairlearn",
 )
 SERVICES = {
     *("prefect", "wandb", "pandera", "lakefs_client", "sqlalchemy", "skops", "torch", "optuna"),

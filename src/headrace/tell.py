@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 LINE_EVERY_SECONDS = 5.0
 ROOMY = 72  # columns; a narrower terminal gets no bar, so that counts and notes keep their place
+CHECKS_IN_A_LINE = 3
 MARKS = {"ran": "✓", "cached": "=", "pruned": "⊘", "failed": "✗", "skipped": "-", "running": "…"}
 
 
@@ -210,9 +212,10 @@ def tell_run(record: RunRecord, record_file: Path, head: str, server_hint: str =
     out = sys.stdout
     _print_stages(record, out)
     if record.metrics:
-        print("metrics   " + "  ".join(f"{k} {v:.4g}" for k, v in record.metrics.items()), file=out)
+        figures = [f"{name} {value:.4g}" for name, value in record.metrics.items()]
+        _print_folded("metrics   ", figures, out)
     if record.gate is not None:
-        print(f"gate      {_gate_line(record.gate)}", file=out)
+        _print_gate(record.gate, out)
     if record.published:
         p = record.published
         print(f"published {p['model']} version {p['version']}, alias {p['alias']}", file=out)
@@ -267,10 +270,28 @@ def _print_stages(record: RunRecord, out: TextIO) -> None:
     print(file=out)
 
 
-def _gate_line(gate: Mapping[str, Any]) -> str:
+def _print_folded(label: str, words: Sequence[str], out: TextIO) -> None:
+    """Print words behind a label; on a terminal in as many lines as they need, none of them cut."""
+    width = shutil.get_terminal_size().columns if out.isatty() else 0
+    line = label
+    for word in words:
+        if width and len(line) + len(word) > width and line.strip() and line != label:
+            print(line.rstrip(), file=out)
+            line = " " * len(label)
+        line += f"{word}  "
+    print(line.rstrip(), file=out)
+
+
+def _print_gate(gate: Mapping[str, Any], out: TextIO) -> None:
+    """Print the verdict: in a line where that says all, else with a line for each check."""
     checks = gate.get("checks", [])
-    told = "; ".join(map(short_line, checks))
     verdict = "passed" if gate["passed"] else "says no"
     if gate["passed"] and not all(c["passed"] for c in checks):
         verdict = "not enforced"
-    return f"{verdict} ({told or 'no thresholds'})"
+    if len(checks) <= CHECKS_IN_A_LINE:
+        told = "; ".join(map(short_line, checks))
+        print(f"gate      {verdict} ({told or 'no thresholds'})", file=out)
+        return
+    print(f"gate      {verdict}", file=out)
+    for check in sorted(checks, key=lambda check: bool(check["passed"])):
+        print(f"          {'✓' if check['passed'] else '✗'} {short_line(check)}", file=out)

@@ -22,15 +22,15 @@ Text = Callable[..., str]
     [
         pytest.param(
             [],
-            "no experiment is chosen; there are: breast_cancer, breast_cancer_search, digits, digits_search, "
-            "flights, penguins "
-            "type: python -m flows.train +experiment=breast_cancer",
+            "no experiment is chosen; there are: adult, breast_cancer, breast_cancer_search, digits, "
+            "digits_search, flights, penguins "
+            "type: python -m flows.train +experiment=adult",
             id="no experiment",
         ),
         pytest.param(
             ["+experiment=pengiuns"],
             "experiment: there is no experiment 'pengiuns' did you mean +experiment=penguins?; "
-            "there are: breast_cancer, breast_cancer_search, digits, digits_search, flights, penguins",
+            "there are: adult, breast_cancer, breast_cancer_search, digits, digits_search, flights, penguins",
             id="unknown experiment",
         ),
         pytest.param(

@@ -102,7 +102,7 @@ def test_code_that_changed_names_functions(bench: Bench) -> None:
     ("values", "half", "said"),
     [
         ((0.8, 0.81), 0.05, "B has the best accuracy: A 0.8, B 0.81. Its interval overlaps that of A"),
-        ((0.8, 0.8), 0.05, "All have the same accuracy, 0.8."),
+        ((0.8, 0.8), 0.05, "All have the same metrics, accuracy 0.8."),
         ((0.9, 0.8, 0.9), 0.01, "A and C have the best accuracy"),
     ],
 )
@@ -111,6 +111,13 @@ def test_the_verdict_says_how_sure_it_is(
 ) -> None:
     """Overlapping intervals, ties, three runs."""
     assert said in verdict(build([run(bench, value, half) for value in values], bench.lake))
+
+
+def test_a_tie_is_decided_by_the_next_metric(bench: Bench) -> None:
+    """The first that differs, of those that all runs have."""
+    other = run(bench, 0.8, metrics={"accuracy": 0.8, "log_loss": 0.1})
+    said = verdict(build([run(bench, 0.8), other], bench.lake))
+    assert said == "All have the same accuracy, 0.8. B has the best log_loss: A 0.2, B 0.1."
 
 
 def test_other_test_rows_make_no_verdict_of_their_own(bench: Bench) -> None:

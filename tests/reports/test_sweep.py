@@ -46,11 +46,11 @@ def test_what_a_search_came_to() -> None:
 
 
 def test_the_table_of_jobs_has_the_best_first() -> None:
-    """With params, metrics, state, time and run; those without a result come after."""
+    """With params, metrics, state and time; those without a result come after."""
     record = make_sweep()
     jobs = table(build(record), "Jobs")
     assert jobs.columns == (
-        *("job", "model", "model.C", "model.depth", "accuracy", "log_loss", "state", "seconds", "run"),
+        *("job", "model", "model.C", "model.depth", "accuracy", "log_loss", "state", "seconds"),
     )
     order = [row[0] for row in jobs.rows]
     assert order[: len(record.ranked())] == [trial.number for trial in record.ranked()]

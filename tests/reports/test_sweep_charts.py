@@ -72,7 +72,7 @@ def test_lines_go_through_every_axis() -> None:
     spec = charts.parallel_coordinates(record, SHARES)
     lines = rows(spec)
     assert spec is not None
-    assert spec["encoding"]["x"]["sort"] == ["model", "model.C", "model.depth", "accuracy"]
+    assert spec["encoding"]["x"]["sort"] == ["model", "C", "depth", "accuracy"]
     good = {trial.number for trial in record.trials if trial.state == "succeeded"}
     assert {row["job"] for row in lines} == good
     assert len(lines) == 4 * len(good)

@@ -139,6 +139,15 @@ def test_a_slice_that_was_not_measured_is_named() -> None:
         check_thresholds({}, {}, slices={"sex": {}})
 
 
+def test_an_interval_of_very_few_rows_is_not_judged() -> None:
+    """Where others have one, a group without says why it passes."""
+    group = figures(0.2, low=None, why="no interval: fewer than 10 rows")
+    found = {**evaluation({"sex=Female": {"accuracy": group}}), "resamples": 1000}
+    rules = {"accuracy": {"min": 0.9, "interval": True}}
+    (check,) = check_thresholds({}, found, slices={"sex": rules})["gate"]["checks"]
+    assert (check["passed"], check["detail"]) == (True, "no interval: fewer than 10 rows")
+
+
 @pytest.mark.parametrize(("share", "passes"), [(0.05, True), (0.06, False)])
 def test_rejected_rows_are_data_quality(share: float, passes: bool) -> None:
     """The share of rows that validation rejected has a bound of its own."""

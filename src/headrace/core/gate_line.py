@@ -17,7 +17,9 @@ def subject(check: Mapping[str, Any]) -> str:
 def failed_line(check: Mapping[str, Any]) -> str:
     """Say what was found and what was wanted."""
     detail = f" ({check['detail']})" if check.get("detail") else ""
-    return f"{subject(check)}: found {check['found']}, wanted {check['rule']} {check['wanted']}{detail}"
+    found = check["found"]
+    found = f"{found:.6g}" if isinstance(found, float) else found
+    return f"{subject(check)}: found {found}, wanted {check['rule']} {check['wanted']}{detail}"
 
 
 def short_line(check: Mapping[str, Any]) -> str:
@@ -31,7 +33,7 @@ def short_line(check: Mapping[str, Any]) -> str:
         return f"{subject(check)} {found} {sign} {wanted}"
     if isinstance(check["found"], str):
         return f"{subject(check)} {found} {rule}"
-    verb = "is within" if check.get("passed") else "breaks"
+    verb = "meets" if check.get("passed") else "breaks"
     return f"{subject(check)} {'drop' if rule == 'max_drop' else 'gain'} {found} {verb} {rule} {wanted}"
 
 

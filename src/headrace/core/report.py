@@ -98,7 +98,15 @@ class Code:
     language: str = "bash"
 
 
-Block = Text | Points | Verdict | Facts | Table | Figure | Row | Picture | Code
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Blocks that a reader opens when they want them; on paper they are open."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+Block = Text | Points | Verdict | Facts | Table | Figure | Row | Picture | Code | Folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +128,17 @@ class Report:
     def figures(self) -> Iterator[Figure]:
         """Yield every figure, in order."""
         for section in self.sections:
-            for block in section.blocks:
-                if isinstance(block, Figure):
-                    yield block
-                elif isinstance(block, Row):
-                    yield from block.figures
+            yield from _figures(section.blocks)
+
+
+def _figures(blocks: tuple[Block, ...]) -> Iterator[Figure]:
+    for block in blocks:
+        if isinstance(block, Figure):
+            yield block
+        elif isinstance(block, Row):
+            yield from block.figures
+        elif isinstance(block, Folded):
+            yield from _figures(block.blocks)
 
 
 def keep(*sections: Section) -> tuple[Section, ...]:

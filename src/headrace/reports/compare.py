@@ -92,19 +92,21 @@ def _told(record: RunRecord) -> str:
 
 
 def _verdict(runs: Sequence[Artifacts], found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
-    """Say which run leads in the first metric that all have, and whether that may be chance."""
+    """Say which run leads in the first metric that differs, and whether that may be chance."""
     values = [run.record.metrics for run in runs]
-    metric = next((name for name in values[0] if all(name in other for other in values)), None)
-    if metric is None:
+    common = [name for name in values[0] if all(name in other for other in values)]
+    if not common:
         return "The runs have no metric in common."
+    metric = next((name for name in common if len({other[name] for other in values}) > 1), None)
+    if metric is None:
+        return f"All have the same metrics, {common[0]} {tell(values[0][common[0]])}."
+    tie = "" if metric == common[0] else f"All have the same {common[0]}, {tell(values[0][common[0]])}. "
     figures = [other[metric] for other in values]
     top = max(figures) if _greater_is_better(metric, found) else min(figures)
     best = [number for number, value in enumerate(figures) if value == top]
-    if len(best) == len(figures):
-        return f"All have the same {metric}, {tell(top)}."
     listed = ", ".join(f"{name} {tell(value)}" for name, value in zip(names, figures, strict=True))
-    said = f"{' and '.join(names[number] for number in best)} {'has' if len(best) == 1 else 'have'} the best "
-    said += f"{metric}: {listed}."
+    leaders = " and ".join(names[number] for number in best)
+    said = f"{tie}{leaders} {'has' if len(best) == 1 else 'have'} the best {metric}: {listed}."
     if not _same_rows(runs):
         return f"{said} They were measured on different rows, so that may be the rows."
     return said + _chance(metric, found, names, best)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from functools import cache
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -16,6 +17,7 @@ from headrace.core.report import (
     Code,
     Facts,
     Figure,
+    Folded,
     Picture,
     Points,
     Report,
@@ -63,6 +65,7 @@ def to_html(report: Report) -> str:
 """
 
 
+@cache  # it takes seconds to put together
 def _vega() -> str:
     """Return Vega, Vega-Lite and what embeds them, as one script of about 0.9 MB."""
     import vl_convert
@@ -90,9 +93,13 @@ def _anchor(number: int) -> str:
 
 def _section(number: int, section: Section) -> str:
     anchor = _anchor(number)
-    blocks = "".join(_block(f"{anchor}-{at + 1}", block) for at, block in enumerate(section.blocks))
+    blocks = _blocks(anchor, section.blocks)
     title = escape(section.title)
     return f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{title}</h2>\n{blocks}</section>\n'
+
+
+def _blocks(name: str, blocks: tuple[Block, ...]) -> str:
+    return "".join(_block(f"{name}-{at + 1}", block) for at, block in enumerate(blocks))
 
 
 def _block(name: str, block: Block) -> str:
@@ -105,6 +112,9 @@ def _block(name: str, block: Block) -> str:
             return f'<div class="row">\n{"".join(map(_figure, block.figures))}</div>\n'
         case Picture():
             return f'<div class="pipeline" tabindex="0">{to_svg(block.pipeline, name=name)}</div>\n'
+        case Folded():
+            inner = _blocks(name, block.blocks)
+            return f"<details><summary>{escape(block.title)}</summary>\n{inner}</details>\n"
         case _:
             return _words(block)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from headrace.core.artifact import Artifact
 from headrace.core.record import RunRecord
-from headrace.core.report import Block, Cell, Code, Facts, Table
+from headrace.core.report import Block, Cell, Code, Facts, Folded, Table
 
 DIGEST_SHOWN = 19  # sha256: and twelve digits
+COMMIT_SHOWN = 12  # digits: a lake finds a commit by them
 
 
 def lineage_blocks(record: RunRecord) -> Iterator[Block]:
@@ -34,10 +36,15 @@ def lineage_blocks(record: RunRecord) -> Iterator[Block]:
     made = [(stage.name, name, a) for stage in record.stages for name, a in stage.outputs.items()]
     if made:
         cells = tuple(
-            (name, stage, a.bytes, a.codec, a.digest[:DIGEST_SHOWN], a.uri) for stage, name, a in made
+            (name, stage, a.bytes, a.codec, a.digest[:DIGEST_SHOWN], _place(a)) for stage, name, a in made
         )
         columns = ("artifact", "stage", "bytes", "codec", "digest", "where")
-        yield Table(columns=columns, rows=cells, caption="Every artifact, by content and place.")
+        table = Table(columns=columns, rows=cells, caption="Every artifact, by content and place.")
+        yield Folded(f"{len(cells)} artifacts, with digests and places", (table,))
+
+
+def _place(artifact: Artifact) -> str:
+    return f"lake://{artifact.commit[:COMMIT_SHOWN]}/{artifact.path}"
 
 
 def command_blocks(record: RunRecord) -> Iterator[Block]:
@@ -47,4 +54,6 @@ def command_blocks(record: RunRecord) -> Iterator[Block]:
     yield Code("\n".join(lines))
     packages = tuple((name, version) for name, version in record.packages.items())
     if packages:
-        yield Table(columns=("package", "version"), rows=packages, caption="What the stages import.")
+        caption = "What the stages import."
+        table = Table(columns=("package", "version"), rows=packages, caption=caption)
+        yield Folded(f"{len(packages)} packages, with versions", (table,))

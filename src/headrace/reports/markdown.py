@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import escape
 
 from headrace.core.picture import to_mermaid
 from headrace.core.report import (
@@ -12,6 +13,7 @@ from headrace.core.report import (
     Code,
     Facts,
     Figure,
+    Folded,
     Picture,
     Points,
     Report,
@@ -70,6 +72,11 @@ def _block(block: Block, pictures: dict[str, Figure]) -> Iterator[str]:
             yield from _table(block.columns, list(block.rows))
             if block.more:
                 yield from ("", f"and {block.more:,} more")
+        case Folded():
+            yield from (f"<details><summary>{escape(block.title)}</summary>", "")
+            for inner in block.blocks:
+                yield from (*_block(inner, pictures), "")
+            yield "</details>"
         case _:
             yield from _words(block)
 

@@ -12,7 +12,8 @@ from headrace.reports.limits import find_limits
 from headrace.reports.numbers import interval, tell
 
 GROUPS_AT_MOST = 40  # rows of a table of slices
-METRICS_AT_MOST = 5  # columns of it
+METRICS_AT_MOST = 4  # columns of it, so that it fits on a page
+HEADLINE = ("accuracy", "roc_auc", "recall", "precision", "balanced_accuracy", "rmse", "mae", "r2")
 
 Evaluation = Mapping[str, Any]
 
@@ -125,7 +126,10 @@ def _slice(evaluation: Evaluation, one: Mapping[str, Any]) -> Table:
 
 
 def _headline(evaluation: Evaluation) -> Sequence[str]:
-    return list(evaluation["metrics"])[:METRICS_AT_MOST]
+    """Return the metrics that a table of groups shows: those that people ask for first."""
+    known = list(evaluation["metrics"])
+    first = [name for name in HEADLINE if name in known]
+    return [*first, *(name for name in known if name not in first)][:METRICS_AT_MOST]
 
 
 def _group_cell(entry: Mapping[str, Any] | None) -> Cell:
@@ -133,12 +137,19 @@ def _group_cell(entry: Mapping[str, Any] | None) -> Cell:
         return None
     if entry.get("value") is None:
         return str(entry.get("why") or "")
-    return interval(entry["value"], entry.get("low"), entry.get("high"))
+    value, low, high = (_three_digits(entry.get(key)) for key in ("value", "low", "high"))
+    return interval(value, low, high).replace(" ", "\u00a0")
+
+
+def _three_digits(value: float | None) -> float | None:
+    """Return a figure of a group in the digits that it is good for."""
+    return None if value is None else float(f"{value:.3g}")
 
 
 def _fairness(one: Mapping[str, Any]) -> Iterator[Block]:
     groups = one.get("groups") or []
-    figures = [name for name in (groups[0] if groups else {}) if name not in ("name", "rows")]
+    known = [name for name in (groups[0] if groups else {}) if name not in ("name", "rows")]
+    figures = [name for name in known if any(_number(group.get(name)) is not None for group in groups)]
     rows = tuple((g["name"], g["rows"], *(_number(g.get(name)) for name in figures)) for g in groups)
     titles = tuple(name.replace("_", " ") for name in figures)
     caption = f"Fairness between groups of {one['attribute']} (fairlearn)."
@@ -153,7 +164,7 @@ def _fairness(one: Mapping[str, Any]) -> Iterator[Block]:
 
 
 def _number(value: Any) -> Cell:
-    return value if isinstance(value, int | float) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _text(value: Any) -> str:

@@ -19,20 +19,27 @@
     };
   };
   // A single view takes the width that there is; one of several views keeps its own, and scrolls.
-  const fit = (spec, room) => {
+  const stretches = (spec, room) => {
     const alone = !["hconcat", "vconcat", "concat", "facet", "repeat"].some((key) => key in spec);
-    const faceted = spec.encoding && ["row", "column", "facet"].some((key) => key in spec.encoding);
-    const fixed = typeof spec.width === "number" && (spec.width > room || spec.width > 240);
-    return alone && !faceted && fixed
-      ? { ...spec, width: "container", autosize: { type: "fit", contains: "padding" } }
-      : spec;
+    const encoding = spec.encoding || (spec.layer && spec.layer[0].encoding) || {};
+    const faceted = ["row", "column", "facet"].some((key) => key in encoding);
+    const wide = encoding.x && ["quantitative", "temporal"].includes(encoding.x.type);
+    return alone && !faceted && typeof spec.width === "number" && (wide || spec.width > room);
+  };
+  const autosize = { type: "fit-x", contains: "padding" };
+  const fit = (spec, room) => {
+    if (!stretches(spec, room)) return [spec, {}];
+    // Vega-Lite warns of a width that fits beside a height of steps, although it does draw both.
+    if (typeof spec.height === "object") return [spec, { patch: (vega) => ({ ...vega, width: room, autosize }) }];
+    return [{ ...spec, width: "container", autosize }, {}];
   };
   const draw = (figure) => {
     const text = figure.querySelector("script[type='application/json']").textContent;
     const chart = figure.querySelector(".live-only");
     figure.classList.add("live");
-    const spec = fit(JSON.parse(text), chart.clientWidth);
-    const options = { actions: false, renderer: "svg", config: theme(), tooltip: { theme: dark.matches ? "dark" : "light" } };
+    const [spec, more] = fit(JSON.parse(text), chart.clientWidth);
+    const tooltip = { theme: dark.matches ? "dark" : "light" };
+    const options = { actions: false, renderer: "svg", config: theme(), tooltip, ...more };
     return vegaEmbed(chart, spec, options).catch((error) => {
       figure.classList.remove("live");
       console.error(error);

@@ -32,6 +32,12 @@ from headrace.reports.source import schema_blocks, source_blocks
 
 ERRORS_AT_MOST = 20  # rows of the worst errors
 
+# What is right, how sure the model is, and why it says so; a user's own figures come after.
+ORDER = (
+    "confusion", "residuals", "roc", "precision_recall", "calibration", "learning_curve", "importance",
+    "partial_dependence",
+)  # fmt: skip
+
 
 def build(record: RunRecord, lake: LakeReader, newest_first: Iterable[RunRecord] = ()) -> Report:
     """Say what a run came to. What its pipeline did not make is left out.
@@ -57,9 +63,14 @@ def build(record: RunRecord, lake: LakeReader, newest_first: Iterable[RunRecord]
     )
     return Report(
         title=f"Run of {record.experiment}",
-        subtitle=f"{record.id}, started {record.started}",
+        subtitle=f"{record.id}, started {_day(record.started)}",
         sections=sections,
     )
+
+
+def _day(time: str) -> str:
+    """Say a time of a record as a person reads it; one of another zone stays as it is."""
+    return time.replace("T", " ").replace("+00:00", " UTC")
 
 
 # --- summary ----------------------------------------------------------------------------------
@@ -125,7 +136,7 @@ def _pipeline(record: RunRecord) -> Iterator[Block]:
         (
             stage.name,
             stage.state,
-            stage.seconds if stage.state == "ran" else None,
+            round(stage.seconds, 2) if stage.state == "ran" else None,
             stage.attempts if stage.attempts > 1 else None,
             stage.reason.partition("\n")[0],
         )
@@ -139,9 +150,14 @@ def _pipeline(record: RunRecord) -> Iterator[Block]:
 def _figures(own: Artifacts) -> Iterator[Block]:
     found: list[Figure] = []
     for name in own.names("figure"):
-        found += own.figures(name).values()
+        drawn = own.figures(name)
+        found += (drawn[one] for one in sorted(drawn, key=_place))
     if found:
         yield Row(tuple(found))
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (ORDER.index(name) if name in ORDER else len(ORDER), name)
 
 
 def _errors(own: Artifacts) -> Iterator[Block]:

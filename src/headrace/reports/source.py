@@ -29,9 +29,11 @@ def source_blocks(own: Artifacts) -> Iterator[Block]:
         rows.append(("lake", f"{record.source.get('ref')} at {str(record.source['commit'])[:SHORT]}"))
     validation = own.document("validation")
     if validation:
-        share = percent(validation.get("share", 0.0))
+        rejected = f"{validation.get('rejected', 0):,}"
+        if share := validation.get("share"):
+            rejected += f" ({percent(share)})"
         rows.append(("rows read", validation.get("rows")))
-        rows.append(("rows rejected", f"{validation.get('rejected', 0):,} ({share})"))
+        rows.append(("rows rejected", rejected))
     if rows:
         yield Facts(tuple(rows))
     failures = validation.get("failures") or []

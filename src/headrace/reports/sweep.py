@@ -13,6 +13,7 @@ from headrace.core.report import (
     Facts,
     Figure,
     Report,
+    Row,
     Section,
     Table,
     Text,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 JOBS_AT_MOST = 200
 METRICS_AT_MOST = 6  # in the table of jobs, beside the objective
 FAILED_AT_MOST = 20
+STILL_WIDTH = 640  # of a picture; a live chart takes the width that it finds
 
 Draw = Callable[[Mapping[str, Any]], bytes]
 """Draws a Vega-Lite specification as PNG."""
@@ -130,28 +132,31 @@ def _best_text(record: SweepRecord, best: TrialRecord) -> str:
 
 
 def _course(record: SweepRecord, draw: Draw | None) -> Iterator[Block]:
-    for metric in record.objective or _logged(record)[:1]:
-        spec = charts.history(record, metric)
-        if spec is None:
-            continue
-        ranked = record.ranked()
-        alt = f"{metric} by job, {len(ranked)} jobs with a result"
-        if record.objective and ranked:
-            alt += f"; the best, job {ranked[0].number}, has {tell(ranked[0].metrics.get(metric))}"
-        pruned = sum(trial.state == "pruned" for trial in record.trials)
-        caption = "The line is the best so far." if metric in record.objective else ""
-        if pruned:
-            caption += (
-                f" {pruned} pruned, shown by their last interim score (at the edge where it is far off)."
-            )
-        yield _figure(f"{metric} by job", alt, caption.strip(), spec, draw)
+    pruned = sum(trial.state == "pruned" for trial in record.trials)
+    figures = [
+        _history(record, metric, spec, pruned, draw)
+        for metric in record.objective or _logged(record)[:1]
+        if (spec := charts.history(record, metric)) is not None
+    ]
     if (spec := charts.front(record)) is not None:
         alt = f"{len(record.front())} of {len(record.ranked())} jobs are dominated by no other"
-        yield _figure("Objectives against each other", alt, "", spec, draw)
+        figures.append(_figure("Objectives against each other", alt, "", spec, draw))
     if (spec := charts.interim_scores(record)) is not None:
-        pruned = sum(trial.state == "pruned" for trial in record.trials)
         alt = f"interim scores of the jobs by step; {pruned} jobs were pruned"
-        yield _figure("Interim scores", alt, "Point at a line to see its job.", spec, draw)
+        figures.append(_figure("Interim scores", alt, "Point at a line to see its job.", spec, draw))
+    if figures:
+        yield Row(tuple(figures))
+
+
+def _history(record: SweepRecord, metric: str, spec: charts.Spec, pruned: int, draw: Draw | None) -> Figure:
+    ranked = record.ranked()
+    alt = f"{metric} by job, {len(ranked)} jobs with a result"
+    if record.objective and ranked:
+        alt += f"; the best, job {ranked[0].number}, has {tell(ranked[0].metrics.get(metric))}"
+    said = ["The line is the best so far."] if metric in record.objective else []
+    if pruned and metric == next(iter(record.objective), None):
+        said.append(f"{pruned} pruned, shown by their last interim score, at the edge where it is far off.")
+    return _figure(f"{metric} by job", alt, " ".join(said), spec, draw)
 
 
 def _params(
@@ -173,7 +178,13 @@ def _params(
 
 def _figure(title: str, alt: str, caption: str, spec: charts.Spec, draw: Draw | None) -> Figure:
     spec = {**spec, "description": alt}
-    return Figure(title=title, alt=alt, caption=caption, spec=spec, png=draw(spec) if draw else b"")
+    return Figure(
+        title=title,
+        alt=alt,
+        caption=caption,
+        spec=spec,
+        png=draw({**spec, "width": STILL_WIDTH}) if draw else b"",
+    )
 
 
 # --- jobs -------------------------------------------------------------------------------------
@@ -194,14 +205,13 @@ def _jobs(record: SweepRecord) -> Iterator[Block]:
             *(trial.params.get(name) if name in trial.params else "" for name in params),
             *(trial.metrics.get(name) for name in metrics),
             trial.state,
-            trial.seconds or None,
-            trial.run or "",
+            round(trial.seconds, 1) or None,
         )
         for trial in trials[:JOBS_AT_MOST]
     )
     caption = "The best first." if record.objective and ranked else ""
     yield Table(
-        columns=("job", *params, *metrics, "state", "seconds", "run"),
+        columns=("job", *params, *metrics, "state", "seconds"),
         rows=rows,
         caption=caption,
         more=max(len(trials) - JOBS_AT_MOST, 0),

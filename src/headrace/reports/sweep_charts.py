@@ -150,7 +150,7 @@ def importance(shares: Mapping[str, float]) -> Spec | None:
                 {"field": "share", "title": "share", "format": ".1%"},
             ],
         },
-        height={"step": 24},
+        height=24 * len(rows),
     )
 
 
@@ -205,17 +205,20 @@ def parallel_coordinates(record: SweepRecord, shares: Mapping[str, float] | None
         for name in metrics
     ]
     jobs = _spread_out(record.ranked(), JOBS_AT_MOST)
+    shown = [*axes, *results]
+    shorts = [axis.short for axis in shown]
     lines, ticks, order = [], [], []
-    for axis in [*axes, *results]:
+    for axis in shown:
         places, marks = as_parts(axis)
-        order.append(axis.name)
-        ticks += [{"axis": axis.name, "at": at, "label": label} for at, label in marks]
+        name = axis.short if shorts.count(axis.short) == 1 else axis.name
+        order.append(name)
+        ticks += [{"axis": name, "at": at, "label": label} for at, label in marks]
         if any(trial.number not in axis.values for trial in jobs):
-            ticks.append({"axis": axis.name, "at": ASIDE, "label": "not given"})
+            ticks.append({"axis": name, "at": ASIDE, "label": "not given"})
         lines += [
             {
                 "job": trial.number,
-                "axis": axis.name,
+                "axis": name,
                 "at": round(places.get(trial.number, ASIDE), 4),
                 "value": trial.metrics[metrics[0]],
                 "params": _params_text(trial),
@@ -264,7 +267,13 @@ def _parallel(
         "title": None,
         "sort": list(order),
         "scale": {"type": "point", "padding": 0.3},
-        "axis": {"orient": "top", "domain": False, "ticks": False, "labelAngle": 0, "labelLimit": 150},
+        "axis": {
+            "orient": "top",
+            "domain": False,
+            "ticks": False,
+            "labelAngle": 0,
+            "labelLimit": {"expr": f"width / {len(order)} - 8"},
+        },
     }
     return _spec(
         lines, layer=[rule, line, mark], encoding={"x": x}, height=280, config={"view": {"stroke": None}}

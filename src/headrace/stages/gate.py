@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from headrace.errors import StageError, did_you_mean
@@ -53,21 +53,25 @@ def check_thresholds(
         enforce: False tells what failed and passes all the same.
 
     Without a champion, rules against it are met. A figure that a group does not determine, such as the
-    area under a curve where there is one class, is not judged.
+    area under a curve where there is one class, is not judged, nor is an interval of very few rows.
 
     Raises:
         StageError: A metric or slice that was not measured, an unknown rule, a bound that is no number, or
             an interval that nobody computed.
     """
-    alone = _why_alone(evaluation or {})
-    measured = _whole(metrics, evaluation)
-    whole = _Figures(slice=None, where=f"{WHERE}.thresholds", alone=alone, metrics=measured)
+    whole = _Figures(
+        slice=None,
+        where=f"{WHERE}.thresholds",
+        metrics=_whole(metrics, evaluation),
+        alone=_why_alone(evaluation or {}),
+        resampled=bool((evaluation or {}).get("resamples")),
+    )
     checks = list(_check_all(whole, thresholds or {}))
     for name, rules in (slices or {}).items():
         where = f"{WHERE}.slices.{name}"
         for group in _find_groups(name, evaluation or {}):
             if group["rows"] >= min_rows:
-                found = _Figures(slice=group["name"], where=where, alone=alone, metrics=group["metrics"])
+                found = replace(whole, slice=group["name"], where=where, metrics=group["metrics"])
                 checks += _check_all(found, rules)
     checks += _check_data(validation, max_rejected)
     checks += _check_package(smoke if package else None)
@@ -77,11 +81,15 @@ def check_thresholds(
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
-    """What was measured on all test rows, or on those of one group; `alone` says why nothing is compared."""
+    """What was measured on all test rows, or on those of one group.
+
+    `alone` says why nothing is compared, `resampled` whether there are intervals at all.
+    """
 
     slice: str | None
     where: str
     alone: str
+    resampled: bool
     metrics: Mapping[str, Mapping[str, Any]]
 
 
@@ -143,9 +151,11 @@ def _check(found: _Figures, metric: str, rule: str, wanted: Any, by_interval: bo
         return _told(found.slice, metric, rule, wanted, None, True, found.alone)
     figure: Any = about.get(_FIGURE[by_interval][rule])
     if by_interval and figure is None:
-        raise StageError(
-            f"{where}.{INTERVAL}: there is no interval; set stages.evaluate.params.bootstrap=1000"
-        )
+        if not found.resampled:
+            raise StageError(
+                f"{where}.{INTERVAL}: there is no interval; set stages.evaluate.params.bootstrap=1000"
+            )
+        return _told(found.slice, metric, rule, wanted, None, True, about.get("why") or "no interval")
     if not isinstance(figure, int | float):
         raise StageError(f"{where}: the metric is {figure!r}, which is not a number")
     detail = "worse end of the interval" if by_interval else ""

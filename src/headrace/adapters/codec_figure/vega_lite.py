@@ -43,11 +43,18 @@ def draw_png(spec: Mapping[str, Any]) -> bytes:
 
 
 def _specification(chart: Any, name: str) -> dict[str, Any]:
+    from altair import MaxRowsError
+    from altair.utils.schemapi import SchemaValidationError
+
     try:
         spec: dict[str, Any] = chart.to_dict()
         json.dumps(spec, allow_nan=False)
-    # Altair has errors of its own for what is no chart and for too many rows; both are one of these.
-    except (ValueError, TypeError) as error:
+    except MaxRowsError as error:
+        raise StageError(
+            f"figure {name} has more rows than the 5,000 that a chart may hold, as a page holds them all.\n"
+            "      Count or average them first, or draw some: frame.sample(500, random_state=context.seed)."
+        ) from error
+    except (SchemaValidationError, ValueError, TypeError) as error:
         raise StageError(f"figure {name} is no complete chart: {error}") from error
     told = (spec.get("usermeta") or {}).get("headrace") or {}
     title = told.get("title") or _title(spec) or name.replace("_", " ")

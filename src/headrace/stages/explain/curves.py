@@ -51,6 +51,8 @@ def trace_precision_recall(answers: Answers) -> dict[str, Any]:
 
     def line(truth: np.ndarray, chance: np.ndarray, points: int) -> dict[str, Any]:
         precision, recall, thresholds = precision_recall_curve(truth, chance, drop_intermediate=True)
+        # scikit-learn ends at a precision of 1 that no threshold has; the line goes on as it was.
+        precision[-1] = precision[-2]
         kept = thin_line(recall, precision, points)
         return {
             "precision": plain(precision[kept]),
@@ -63,7 +65,7 @@ def trace_precision_recall(answers: Answers) -> dict[str, Any]:
 
 
 def _trace(answers: Answers, figure: str, area: Any, line: Any) -> dict[str, Any]:
-    """Trace the lines of a chart, worst class first. A class that no row or every row has is told apart."""
+    """Trace the lines of a chart, in the order of the classes. A class needs rows of its own, and others."""
     if answers.chances is None:
         return {"why": "the estimator gives no probabilities"}
     numbers = range(len(answers.classes)) if answers.positive is None else [answers.positive]
@@ -72,7 +74,7 @@ def _trace(answers: Answers, figure: str, area: Any, line: Any) -> dict[str, Any
     if not judged:
         return {"why": "the test rows have one class"}
     areas = {number: area(truths[number], answers.chance_of(number)) for number in judged}
-    drawn = sorted(judged, key=areas.__getitem__)[:MOST_LINES]
+    drawn = sorted(sorted(judged, key=areas.__getitem__)[:MOST_LINES])
     lines = [
         {
             "class": answers.classes[number],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from headrace.stages.explain.answers import Answers, read_answers
@@ -11,7 +12,7 @@ from headrace.stages.explain.confusion import count_confusions
 from headrace.stages.explain.curves import trace_precision_recall, trace_roc
 from headrace.stages.explain.importance import measure_importance
 from headrace.stages.explain.learning_curve import trace_learning
-from headrace.stages.explain.metric import Metric, choose_metric
+from headrace.stages.explain.metric import choose_metric
 from headrace.stages.explain.partial_dependence import trace_dependence
 from headrace.stages.explain.residuals import measure_residuals
 from headrace.stages.explain.rows import draw_rows
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from headrace.core.ports import Context
 
-DEPENDENCE_ROWS = 500
+DEPENDENCE_ROWS = 300
 LEARNING_SHARES = [0.1, 0.3, 0.6, 1.0]
 
 
@@ -41,7 +42,7 @@ def explain_model(
     evaluation: dict[str, Any] | None = None,
     importance_repeats: int = 5,
     top_features: int = 6,
-    sample: int = 2000,
+    sample: int = 1500,
     learning_curve: list[float] | None = None,
     learning_rows: int = 10000,
     worst: int = 50,
@@ -72,19 +73,11 @@ def explain_model(
     """
     from threadpoolctl import threadpool_limits
 
-    positive = (evaluation or {}).get("positive")
-    answers = read_answers(estimator, predictions, str(target.name), positive)
+    answers = read_answers(estimator, predictions, str(target.name), (evaluation or {}).get("positive"))
     labels = estimator.classes_[answers.target] if answers.classes else answers.target
     shares = LEARNING_SHARES if learning_curve is None else learning_curve
-    analysis: dict[str, Any] = {
-        "task": answers.task,
-        "target": answers.target_name,
-        "rows": len(answers.target),
-        "classes": list(answers.classes),
-        "positive": None if answers.positive is None else answers.classes[answers.positive],
-        **_measure_answers(answers, context.seed),
-    }
     metric = choose_metric(estimator, answers)
+    analysis = _measure_answers(answers, context.seed)
     # Thousands of predictions for a few rows each: starting threads would take longer than these do.
     with threadpool_limits(limits=1, user_api="openmp"):
         if shares:
@@ -94,9 +87,12 @@ def explain_model(
             )
         if importance_repeats:
             subject = join_subject(estimator, features, labels, preprocessor, rows)
-            analysis |= _measure_columns(
-                subject, answers, metric, importance_repeats, top_features, sample, context
-            )
+            groups = answers.target if answers.classes else None
+            drawn = subject.take(draw_rows(len(labels), sample, context.seed, groups))
+            importance = measure_importance(drawn, metric, importance_repeats, context.seed)
+            names = [each["name"] for each in importance["features"][:top_features]]
+            analysis["importance"] = importance
+            analysis["partial_dependence"] = _trace_columns(subject, answers, names, context)
     return {
         "analysis": analysis,
         "figures": draw_charts(analysis),
@@ -110,9 +106,18 @@ def explain_nothing() -> dict[str, Any]:
 
 
 def _measure_answers(answers: Answers, seed: int) -> dict[str, Any]:
+    """Measure all that the answers alone tell."""
+    found: dict[str, Any] = {
+        "task": answers.task,
+        "target": answers.target_name,
+        "rows": len(answers.target),
+        "classes": list(answers.classes),
+        "positive": None if answers.positive is None else answers.classes[answers.positive],
+    }
     if answers.task == "regression":
-        return {"residuals": measure_residuals(answers, seed)}
+        return {**found, "residuals": measure_residuals(answers, seed)}
     return {
+        **found,
         "confusion": count_confusions(answers),
         "roc": trace_roc(answers),
         "precision_recall": trace_precision_recall(answers),
@@ -120,26 +125,14 @@ def _measure_answers(answers: Answers, seed: int) -> dict[str, Any]:
     }
 
 
-def _measure_columns(
-    subject: Subject,
-    answers: Answers,
-    metric: Metric,
-    repeats: int,
-    top: int,
-    sample: int,
-    context: Context,
+def _trace_columns(
+    subject: Subject, answers: Answers, names: Sequence[str], context: Context
 ) -> dict[str, Any]:
-    """Measure the importance of every column, and trace the dependence on the first ones."""
-    drawn = subject.take(draw_rows(len(subject.labels), sample, context.seed))
-    importance = measure_importance(drawn, metric, repeats, context.seed)
+    """Trace the dependence on each of these columns, on the same few rows."""
     few = subject.take(draw_rows(len(subject.labels), DEPENDENCE_ROWS, context.seed))
-    names = [each["name"] for each in importance["features"][:top]]
     traced = []
     with context.progress("partial dependence", len(names)) as advance:
         for name in names:
             traced.append(trace_dependence(few, answers, name))
             advance(name)
-    return {
-        "importance": importance,
-        "partial_dependence": {"rows": len(few.labels), "features": traced},
-    }
+    return {"rows": len(few.labels), "features": traced}

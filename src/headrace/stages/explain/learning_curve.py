@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import StageError
@@ -50,8 +51,8 @@ def trace_learning(
     import numpy as np
 
     features, target = train
-    order = _order(target, hasattr(estimator, "classes_"), most_rows, context.seed)
-    unseen_rows = draw_rows(len(test[1]), most_scored, context.seed)
+    order = _order(target, metric, context.seed)[:most_rows]
+    unseen_rows = draw_rows(len(test[1]), most_scored, context.seed, _groups(test[1], metric))
     unseen = test[0].iloc[unseen_rows], test[1][unseen_rows]
     sizes = sorted({max(2, round(share * len(order))) for share in shares})
     points = []
@@ -74,17 +75,15 @@ def _fit_point(
     metric: Metric,
     context: Context,
 ) -> dict[str, Any]:
-    from sklearn.exceptions import ConvergenceWarning
-
     own = ShareContext(context, f"{len(seen[1])} rows")
     with warnings.catch_warnings():
-        # The fit that counts has told of this, if there is anything to tell.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        # Of few rows libraries warn (no convergence, more classes than they like): that is the point.
+        warnings.simplefilter("ignore", UserWarning)
         try:
             model = fit(*seen, _fittable(estimator), own)["estimator"]
+            return _score_point(model, seen, unseen, metric, context.seed)
         except (StageError, ValueError) as error:
             return {"train": None, "test": None, "why": str(error)}
-    return _score_point(model, seen, unseen, metric, context.seed)
 
 
 def _score_point(
@@ -94,12 +93,12 @@ def _score_point(
     metric: Metric,
     seed: int,
 ) -> dict[str, Any]:
-    rows = draw_rows(len(seen[1]), len(unseen[1]), seed)
+    rows = draw_rows(len(seen[1]), len(unseen[1]), seed, _groups(seen[1], metric))
     labels = seen[1].iloc[rows].to_numpy(dtype=object).astype(unseen[1].dtype)
-    return {
-        "train": metric.score(model, seen[0].iloc[rows], labels),
-        "test": metric.score(model, *unseen),
-    }
+    scores = metric.score(model, seen[0].iloc[rows], labels), metric.score(model, *unseen)
+    if not all(map(isfinite, scores)):
+        return {"train": None, "test": None, "why": f"{metric.name} is not defined"}
+    return {"train": scores[0], "test": scores[1]}
 
 
 def _fittable(estimator: BaseEstimator) -> BaseEstimator:
@@ -109,11 +108,17 @@ def _fittable(estimator: BaseEstimator) -> BaseEstimator:
     return estimator
 
 
-def _order(target: pd.Series, classifies: bool, most_rows: int, seed: int) -> np.ndarray:
+def _order(target: pd.Series, metric: Metric, seed: int) -> np.ndarray:
     import numpy as np
+
+    groups = _groups(target, metric)
+    if groups is None:
+        return np.random.default_rng(seed).permutation(len(target))
+    return draw_in_shares(groups, seed)
+
+
+def _groups(labels: Any, metric: Metric) -> np.ndarray | None:
+    """Return the number of each row's class, or None where labels are measures."""
     import pandas as pd
 
-    if not classifies:
-        return np.random.default_rng(seed).permutation(len(target))[:most_rows]
-    groups = pd.factorize(target, sort=True)[0]
-    return draw_in_shares(groups, seed)[:most_rows]
+    return None if metric.name == "rmse" else pd.factorize(labels, sort=True)[0]

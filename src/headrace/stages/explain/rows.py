@@ -10,23 +10,31 @@ if TYPE_CHECKING:
 DIGITS = 6  # that a number keeps where it is only drawn
 
 
-def draw_rows(rows: int, at_most: int, seed: int) -> np.ndarray:
-    """Return the positions of `at_most` rows, in order; of all where there are no more."""
+def draw_rows(rows: int, at_most: int, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """Return the positions of `at_most` rows, in order; of all where there are no more.
+
+    With `groups`, a number for each row, each group has about its share of them, and one at least
+    where there is room.
+    """
     import numpy as np
 
     if rows <= at_most:
         return np.arange(rows)
+    if groups is not None:
+        return np.sort(draw_in_shares(groups, seed)[:at_most])
     return np.sort(np.random.default_rng(seed).choice(rows, size=at_most, replace=False))
 
 
 def draw_in_shares(groups: np.ndarray, seed: int) -> np.ndarray:
-    """Return all positions, shuffled so that any beginning holds each group in about its share."""
+    """Return all positions, shuffled so that any beginning holds each group in about its share.
+
+    The first ones hold a row of each group.
+    """
     import numpy as np
 
     shuffled = np.random.default_rng(seed).permutation(len(groups))
     order = shuffled[np.argsort(groups[shuffled], kind="stable")]
-    counts = np.bincount(groups)
-    within = np.concatenate([(np.arange(count) + 0.5) / count for count in counts if count])
+    within = np.concatenate([np.arange(count) / count for count in np.bincount(groups) if count])
     return order[np.argsort(within, kind="stable")]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gzip
 import socket
 import struct
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -24,7 +26,7 @@ CLOSE_WITH_RESET = struct.pack("ii", 1, 0)  # linger for 0 seconds
 
 
 class Cut(Exception):
-    """The connection is to be reset without an answer."""
+    """The connection is to be reset without an answer: a fault, or a client that went away in mid-body."""
 
 
 class Connection(BaseHTTPRequestHandler):
@@ -69,6 +71,11 @@ class Connection(BaseHTTPRequestHandler):
         if fault.kind == "slow":
             stand_in.stopping.wait(fault.seconds)
             return stand_in.router.answer(request)
+        if fault.kind == "lost":
+            return Answer(status=200)
+        if fault.kind == "corrupt":
+            body = bytes([request.body[0] ^ 0xFF]) + request.body[1:]
+            return stand_in.router.answer(dataclasses.replace(request, body=body))
         if fault.kind.endswith("_after"):
             stand_in.router.answer(request)
         if fault.kind.startswith("reset"):
@@ -77,15 +84,26 @@ class Connection(BaseHTTPRequestHandler):
         return json_answer({"errors": [{"message": "a fault of the stand-in"}]}, fault.status, headers)
 
     def _read_body(self) -> bytes:
+        body = b""
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            body = b""
-            while size := int(self.rfile.readline().split(b";")[0] or b"0", 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
+            while size := int(self._read_line().split(b";")[0], 16):
+                body += self._read(size)
+                self._read_line()
+            self._read_line()
         else:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            body = self._read(int(self.headers.get("Content-Length", "0")))
         return gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
+
+    def _read(self, size: int) -> bytes:
+        found = self.rfile.read(size)
+        if len(found) < size:
+            raise Cut
+        return found
+
+    def _read_line(self) -> bytes:
+        if not (found := self.rfile.readline()):
+            raise Cut
+        return found
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -135,12 +153,10 @@ class Listener(ThreadingHTTPServer):
                 self._open.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Hand a mistake of the stand-in to its complaints, instead of printing it; a client may hang up."""
-        import sys
-
-        if isinstance(sys.exc_info()[1], ConnectionError):
-            return
-        self.stand_in.complain(f"the stand-in failed: {sys.exc_info()[1]!r}")
+        """Hand a mistake of the stand-in to its complaints; a client that went away is none."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            self.stand_in.complain(f"the stand-in failed: {error!r}")
 
     def close(self) -> None:
         """Stop listening and end every connection."""

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-FaultKind = Literal["status", "status_after", "slow", "reset", "reset_after"]
+FaultKind = Literal["status", "status_after", "slow", "reset", "reset_after", "lost", "corrupt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,8 @@ class Fault:
     `file_stream`, `upload`, `download`. Kinds: `status` answers `status` instead of doing it, with a
     `Retry-After` of `retry_after` seconds where there is one; `status_after` does it and answers so all
     the same; `slow` waits `seconds` first; `reset` and `reset_after` cut the connection, before or after
-    doing it. A server that is gone altogether is `WandbServer.gone()`.
+    doing it; `lost` answers 200 to an upload and keeps nothing; `corrupt` changes a byte of what was sent.
+    A server that is gone altogether is `WandbServer.gone()`.
     """
 
     kind: FaultKind

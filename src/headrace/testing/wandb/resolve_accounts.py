@@ -35,7 +35,7 @@ def server_info(_: Any, context: Context, arguments: Arguments) -> Any:
     return {"features": [{"name": name, "isEnabled": True} for name in FEATURES]}
 
 
-@fields("Query.viewer", "Entity.user", "Project.user", "Run.user")
+@fields("Query.viewer", "Entity.user", "Project.user", "Run.user", "View.user")
 def viewer(_: Any, context: Context, arguments: Arguments) -> dict[str, Any]:
     account = context.store.account
     return {
@@ -48,6 +48,7 @@ def viewer(_: Any, context: Context, arguments: Arguments) -> dict[str, Any]:
         "id": encode_id("User", 1),
         "name": account.username,
         "organizations": [account.organization],
+        "photoUrl": None,
         "teams": {"edges": [{"node": name} for name in (account.team, account.username)]},
         "username": account.username,
     }

@@ -147,9 +147,11 @@ def artifact_by_id(_: Any, context: Context, arguments: Arguments) -> Artifact |
 def client_id_mapping(_: Any, context: Context, arguments: Arguments) -> dict[str, Any]:
     """Return the id of what a client named before it knew the server's id."""
     wanted = arguments["clientID"]
-    for artifact in context.store.artifacts.values():
-        if artifact.client_id == wanted:
-            return {"serverID": artifact.id}
+    named: list[Artifact | Collection] = [*context.store.artifacts.values()]
+    named += context.store.collections.values()
+    for found in named:
+        if found.client_id == wanted:
+            return {"serverID": found.id}
     raise not_found(f"what the client calls {wanted}")
 
 

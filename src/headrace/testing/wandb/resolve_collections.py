@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 from headrace.testing.wandb.artifacts import Artifact, Collection, Membership
 from headrace.testing.wandb.fields import Arguments, Context, Fields, paged
-from headrace.testing.wandb.refusal import Refusal, not_found
+from headrace.testing.wandb.refusal import Refusal, Violation, not_found
 from headrace.testing.wandb.resolve_projects import type_of
 
 fields = Fields()
@@ -115,8 +116,9 @@ def membership_by_alias(collection: Collection, context: Context, arguments: Arg
 @fields("ArtifactSequence.artifacts", "ArtifactPortfolio.artifacts")
 def artifacts(collection: Collection, context: Context, arguments: Arguments) -> dict[str, Any]:
     """Return the versions, the newest first."""
-    if arguments.get("filters") not in (None, "{}") or arguments.get("order") is not None:
-        raise Refusal(400, "the stand-in neither filters nor orders artifacts")
+    filters = json.loads(arguments.get("filters") or "{}")
+    if filters not in ({}, {"state": "COMMITTED"}) or arguments.get("order") is not None:
+        raise Violation(400, f"the stand-in cannot order artifacts, nor filter them by {filters}")
     newest_first = collection.versions[::-1]
     page = paged([version.artifact for version in newest_first], arguments)
     by_artifact = {version.artifact: version for version in newest_first}

@@ -41,6 +41,11 @@ def mark_run_files_uploaded(_: Any, context: Context, arguments: Arguments) -> d
     return {"success": True}
 
 
+@fields("Run.fileCount")
+def file_count(run: Run, context: Context, arguments: Arguments) -> int:
+    return len(run.files)
+
+
 @fields("Run.files")
 def run_files(run: Run, context: Context, arguments: Arguments) -> dict[str, Any]:
     names, pattern = arguments.get("names") or None, arguments.get("pattern")
@@ -51,6 +56,13 @@ def run_files(run: Run, context: Context, arguments: Arguments) -> dict[str, Any
         and (pattern is None or fnmatch.fnmatchcase(name, pattern.replace("%", "*")))
     ]
     return paged(found, arguments)
+
+
+@fields("File.url")
+def file_url(file: dict[str, Any], context: Context, arguments: Arguments) -> str:
+    if arguments.get("upload"):
+        raise Violation(400, "uploads go to the URLs of createRunFiles")
+    return str(file["directUrl"])
 
 
 # --- files of artifacts ---------------------------------------------------------------------------
@@ -136,7 +148,6 @@ def _stored_file(context: Context, file: StoredFile, name: str | None = None) ->
         "name": name or file.name,
         "displayName": name or file.name,
         "directUrl": url,
-        "url": url,
         "md5": file.md5,
         "digest": file.md5,
         "mimetype": None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from headrace.testing.wandb.artifacts import Artifact, Collection, Membership
 from headrace.testing.wandb.fields import Arguments, Context, Fields, paged
 from headrace.testing.wandb.ids import encode_id
-from headrace.testing.wandb.refusal import Refusal
+from headrace.testing.wandb.refusal import Refusal, Violation
 from headrace.testing.wandb.runs import Project
 
 fields = Fields()
@@ -79,6 +80,8 @@ def typed_collection(parent: dict[str, Any], context: Context, arguments: Argume
 
 @fields("ArtifactType.artifactCollections")
 def typed_collections(parent: dict[str, Any], context: Context, arguments: Arguments) -> dict[str, Any]:
+    if arguments.get("order") is not None or json.loads(arguments.get("filters") or "{}"):
+        raise Violation(400, "the stand-in neither orders nor filters collections")
     collections = parent["project"].collections.values()
     return paged([found for found in collections if found.type_name == parent["name"]], arguments)
 

@@ -6,9 +6,9 @@ import json
 import secrets
 from typing import Any
 
-from headrace.testing.wandb.fields import Arguments, Context, Fields
+from headrace.testing.wandb.fields import Arguments, Context, Fields, paged
 from headrace.testing.wandb.ids import now
-from headrace.testing.wandb.refusal import Refusal, not_found
+from headrace.testing.wandb.refusal import Refusal, Violation, not_found
 from headrace.testing.wandb.reports import AccessToken, View
 from headrace.testing.wandb.runs import Project
 
@@ -20,6 +20,15 @@ TITLE_AT_MOST = 128
 @fields("Query.view")
 def view(_: Any, context: Context, arguments: Arguments) -> View | None:
     return context.store.views.get(arguments["id"])
+
+
+@fields("Project.allViews")
+def all_views(project: Project, context: Context, arguments: Arguments) -> dict[str, Any]:
+    if arguments.get("viewName") is not None:
+        raise Violation(400, "the stand-in does not know whether viewName is the title of a report")
+    kind = arguments.get("viewType") or "runs"
+    found = [view for view in context.store.views.values() if view.project is project and view.type == kind]
+    return paged(found, arguments)
 
 
 @fields("Mutation.upsertView")

@@ -7,7 +7,7 @@ from typing import Any
 
 from headrace.testing.wandb.fields import Arguments, Context, Fields, paged
 from headrace.testing.wandb.ids import now
-from headrace.testing.wandb.refusal import Refusal, not_found
+from headrace.testing.wandb.refusal import Refusal, Violation, not_found
 from headrace.testing.wandb.runs import Alert, Project, Run
 
 fields = Fields()
@@ -63,7 +63,6 @@ def _open(context: Context, given: dict[str, Any]) -> tuple[Run, bool]:
         number = store.next_number()
         project.runs[name] = Run(project=project, name=name, number=number, display_name=name)
     run = project.runs[name]
-    run.starts += 1
     run.state = "running"
     return run, inserted
 
@@ -91,11 +90,16 @@ def run_count(project: Project, context: Context, arguments: Arguments) -> int:
 
 
 def _matching(project: Project, arguments: Arguments) -> list[Run]:
-    """Return the runs that filters allow. Of W&B's filter language only equality of a few is here."""
+    """Return the runs that filters allow, by age. Of W&B's filter language only equality of a few is here."""
     found = list(project.runs.values())
+    order = arguments.get("order") or "+created_at"
+    if order not in ("+created_at", "-created_at"):
+        raise Violation(400, f"the stand-in cannot order runs by {order}")
+    if order == "-created_at":
+        found.reverse()
     for name, wanted in json.loads(arguments.get("filters") or "{}").items():
         if name not in ("name", "group", "jobType", "state") or not isinstance(wanted, str):
-            raise Refusal(400, f"the stand-in knows no filter {name}: {wanted}")
+            raise Violation(400, f"the stand-in knows no filter {name}: {wanted}")
         attribute = {"jobType": "job_type"}.get(name, name)
         found = [run for run in found if getattr(run, attribute) == wanted]
     return found

@@ -26,7 +26,7 @@ class Alert:
 class Run:
     """One run. `config` and `summary` are decoded; `history` has one dict for each step.
 
-    `state` is `running`, `finished`, `failed` or `crashed`; `starts` counts how often a client opened it.
+    `state` is `running`, `finished` or `failed`, as its exit code says; `preempting` where a client said so.
     `used` and `logged` are its inputs and outputs, each once, in the order in which they came.
     """
 
@@ -51,7 +51,6 @@ class Run:
     output: dict[int, str] = field(default_factory=dict)
     state: str = "running"
     exit_code: int | None = None
-    starts: int = 0
     files: dict[str, StoredFile] = field(default_factory=dict)
     reported_files: list[str] = field(default_factory=list)
     used: list[Artifact] = field(default_factory=list)

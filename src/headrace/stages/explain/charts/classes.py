@@ -10,12 +10,15 @@ from headrace.stages.explain.charts.frame import (
     QUIET,
     WIDTH,
     count,
+    distinct,
     finish,
     short,
     table,
 )
 
 MOST_WITH_TEXT = 12
+FLAT_LABELS = 36  # characters that fit side by side below the matrix
+SIDE, SMALLEST_CELL = 300, 10
 DARK_FROM = 0.55  # the share from which a cell is so dark that its text is white
 
 
@@ -24,7 +27,36 @@ def draw_confusion(analysis: dict[str, Any]) -> Any:
     import altair as alt
 
     found = analysis["confusion"]
-    names = [short(name, 24) for name in found["classes"]]
+    size = len(found["classes"])
+    grid = _grid(found)
+    told = [
+        alt.Tooltip("true:N", title="true class"),
+        alt.Tooltip("predicted:N", title="predicted class"),
+        alt.Tooltip("rows:Q", format=","),
+        alt.Tooltip("share:Q", title="share of the true class", format=".1%"),
+    ]
+    layers = [grid.mark_rect().encode(color=_share_colour(), tooltip=told)]
+    if size <= MOST_WITH_TEXT:
+        # On the colours of the cells, so these texts have one of their own.
+        light = alt.condition(f"datum.share > {DARK_FROM}", alt.value("white"), alt.value("#111"))
+        layers.append(grid.mark_text(fontSize=11, aria=False).encode(text="text:N", color=light))
+    side, height = (max(SMALLEST_CELL, min(most, SIDE // size)) for most in (72, 48))
+    wrong, rows = found["wrong"], analysis["rows"]
+    left_out = f" {found['left_out']} classes with fewer errors are left out." if found["left_out"] else ""
+    return finish(
+        alt.layer(*layers).properties(width=alt.Step(side), height=alt.Step(height)),
+        f"Confusion matrix: {1 - wrong / rows:.1%} right",
+        f"Confusion matrix of {len(analysis['classes'])} classes: {wrong:,} of {count(rows, 'test row')}"
+        f" wrong{_worst(found)}.",
+        "Numbers are test rows; colour is the share of the true class's rows, so the diagonal is recall."
+        + left_out,
+    )
+
+
+def _grid(found: dict[str, Any]) -> Any:
+    import altair as alt
+
+    names = distinct(found["classes"], 22)
     size = len(names)
     cells = [(row, column) for row in range(size) for column in range(size)]
     data = table(
@@ -36,56 +68,32 @@ def draw_confusion(analysis: dict[str, Any]) -> Any:
             "text": [_cell_text(found["counts"][row][column], size) for row, column in cells],
         }
     )
-    flat = size <= 4 and max(map(len, names)) <= 12
-    grid = alt.Chart(data).encode(
-        x=alt.X(
-            "predicted:N",
-            sort=names,
-            title="predicted class",
-            axis=alt.Axis(labelAngle=0 if flat or (size <= 12 and max(map(len, names)) <= 3) else -45),
-        ),
-        y=alt.Y("true:N", sort=names, title="true class"),
+    flat = size * max(map(len, names)) <= FLAT_LABELS
+    angle = 0 if flat else -45 if size <= MOST_WITH_TEXT else -90
+    x = alt.X("predicted:N", sort=names, title="predicted class", axis=alt.Axis(labelAngle=angle))
+    return alt.Chart(data).encode(x=x, y=alt.Y("true:N", sort=names, title="true class"))
+
+
+def _share_colour() -> Any:
+    import altair as alt
+
+    legend = alt.Legend(
+        title="share of the true class",
+        orient="bottom",
+        format=".0%",
+        gradientLength=200,
+        values=[0, 0.25, 0.5, 0.75, 1],
     )
-    shares = alt.Color(
-        "share:Q",
-        scale=alt.Scale(scheme="blues", domain=[0, 1]),
-        legend=alt.Legend(
-            title="share of the true class",
-            orient="bottom",
-            format=".0%",
-            gradientLength=200,
-            values=[0, 0.25, 0.5, 0.75, 1],
-        ),
-    )
-    told = [
-        alt.Tooltip("true:N", title="true class"),
-        alt.Tooltip("predicted:N", title="predicted class"),
-        alt.Tooltip("rows:Q", format=","),
-        alt.Tooltip("share:Q", title="share of the true class", format=".1%"),
-    ]
-    layers = [grid.mark_rect().encode(color=shares, tooltip=told)]
-    if size <= MOST_WITH_TEXT:
-        # On the colours of the cells, so these texts have one of their own.
-        light = alt.condition(f"datum.share > {DARK_FROM}", alt.value("white"), alt.value("#111"))
-        layers.append(grid.mark_text(fontSize=11, aria=False).encode(text="text:N", color=light))
-    side = alt.Step(max(9, min(72, 300 // size)))
-    wrong, rows = found["wrong"], analysis["rows"]
-    right = 1 - wrong / rows
-    left_out = f" {found['left_out']} classes with fewer errors are left out." if found["left_out"] else ""
-    return finish(
-        alt.layer(*layers).properties(width=side, height=alt.Step(max(9, min(48, 300 // size)))),
-        f"Confusion matrix: {right:.1%} right",
-        f"Confusion matrix of {len(analysis['classes'])} classes: {wrong:,} of {count(rows, 'test row')}"
-        f" wrong{_worst(found)}.",
-        "Numbers are test rows; colour is the share of the true class's rows, so the diagonal is recall."
-        + left_out,
-    )
+    return alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=legend)
 
 
 def _cell_text(rows: int, size: int) -> str:
-    if size <= 4 or rows < 1000:
+    """Return what fits a cell; nothing for nothing in a large matrix, where the diagonal is to be seen."""
+    if size <= 4:
         return f"{rows:,}"
-    return f"{rows / 1000:.3g}k"
+    if rows == 0:
+        return ""
+    return str(rows) if rows < 1000 else f"{rows / 1000:.3g}k"
 
 
 def _worst(found: dict[str, Any]) -> str:

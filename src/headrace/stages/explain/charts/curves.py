@@ -10,8 +10,8 @@ from headrace.stages.explain.charts.frame import (
     WIDTH,
     colour_by,
     count,
+    distinct,
     finish,
-    short,
     table,
 )
 
@@ -72,7 +72,7 @@ def _lines(
     """Return a line for each curve, and over it points that cannot be seen but tell what they are."""
     import altair as alt
 
-    names = [short(curve["class"]) for curve in curves]
+    names = distinct([curve["class"] for curve in curves], 24)
     columns: dict[str, list[Any]] = {"line": [], "at": [], figure: []}
     points = [name for name in curves[0] if isinstance(curves[0][name], list)]
     columns |= {name: [] for name in points}

@@ -65,3 +65,15 @@ def short(name: str, most: int = 40) -> str:
         return name
     half = (most - 1) // 2
     return f"{name[:half]}…{name[-half:]}"
+
+
+def distinct(names: Sequence[str], most: int) -> list[str]:
+    """Return short names, each another one: where the shortened are the same, they are numbered."""
+    found: list[str] = []
+    for name in names:
+        shown, number = short(name, most), 1
+        while shown in found:
+            number += 1
+            shown = f"{short(name, most - 4)} ({number})"
+        found.append(shown)
+    return found

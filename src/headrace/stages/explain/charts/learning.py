@@ -44,7 +44,7 @@ def draw_learning(analysis: dict[str, Any]) -> Any | None:
         chart.mark_line(strokeWidth=2, point={"filled": True, "size": 50}).properties(
             width=WIDTH, height=HEIGHT
         ),
-        f"Learning curve: {metric} {last['test']:.3f} at {count(last['rows'], 'row')}",
+        f"Learning curve: {metric} {last['test']:.3g} at {count(last['rows'], 'row')}",
         f"Learning curve from {points[0]['rows']:,} to {last['rows']:,} rows: {metric} on test rows goes from"
         f" {points[0]['test']:.3f} to {last['test']:.3f}, on training rows it ends at {last['train']:.3f}.",
         "A test line that still gets better says that more rows would help; a wide gap says that the model"
