@@ -70,6 +70,14 @@ def carry_out(api: Any, path: str, entry: Mapping[str, Any]) -> str:
     return KINDS[entry["kind"]](api, path, entry)
 
 
+def _use(api: Any, path: str, entry: Mapping[str, Any]) -> str:
+    name = f"{path.rpartition('/')[0]}/{entry['artifact']}"
+    if not api.artifact_exists(name):
+        return f"{entry['artifact']} is not there, for its own run was not sent: nothing to say of it"
+    api.run(path).use_artifact(api.artifact(name))
+    return f"the run used {entry['artifact']}"
+
+
 def _give_aliases(api: Any, path: str, entry: Mapping[str, Any]) -> str:
     artifact = api.artifact(f"{path.rpartition('/')[0]}/{entry['artifact']}")
     wanted, newer = _without_newer(api, artifact, entry)
@@ -102,7 +110,11 @@ def _without_newer(api: Any, artifact: Any, entry: Mapping[str, Any]) -> tuple[l
     return kept, "".join(newer)
 
 
-KINDS: dict[str, Callable[[Any, str, Mapping[str, Any]], str]] = {"alias": _give_aliases, "link": _link}
+KINDS: dict[str, Callable[[Any, str, Mapping[str, Any]], str]] = {
+    "use": _use,
+    "alias": _give_aliases,
+    "link": _link,
+}
 
 
 def _answer(api: Any, request: Mapping[str, Any]) -> Any:
