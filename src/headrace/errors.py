@@ -135,6 +135,10 @@ class SyncError(HeadraceError):
     """Something of a run that was logged offline cannot be sent to W&B."""
 
 
+class SharedReportError(HeadraceError):
+    """A report cannot be saved, shared or found in W&B."""
+
+
 class LakeError(HeadraceError):
     """Something the lake refuses or cannot do."""
 

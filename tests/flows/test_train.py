@@ -56,7 +56,7 @@ def test_experiment_runs(experiment: str, project: Path) -> None:
     train(f"+experiment={experiment}", *QUIET, "stages/gate=none", *TINY[experiment])
     found = record(project)
     assert found["state"] == "succeeded"
-    assert [stage["state"] for stage in found["stages"]] == ["ran"] * 8  # type: ignore[attr-defined]
+    assert [stage["state"] for stage in found["stages"]] == ["ran"] * 10  # type: ignore[attr-defined]
     assert found["published"]["version"] == 1  # type: ignore[index]
 
 
@@ -85,7 +85,7 @@ def test_a_rerun_says_so_and_imports_nothing_heavy(project: Path) -> None:
     command = [sys.executable, "-c", code, "+experiment=breast_cancer"]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert f"nothing to do: all 9 stages of breast_cancer are cached, made by run {run_id}" in done.stdout
+    assert f"nothing to do: all 10 stages of breast_cancer are cached, made by run {run_id}" in done.stdout
     assert done.stdout.splitlines()[-1] == "LOADED"
     assert not (project / ".headrace" / "server").exists()
 
@@ -96,7 +96,7 @@ def test_one_train_param_reruns_train_and_what_follows(project: Path) -> None:
     train(*BREAST_CANCER, "model.C=3")
     stages = {stage["name"]: stage for stage in record(project)["stages"]}  # type: ignore[attr-defined]
     ran = {name for name, stage in stages.items() if stage["state"] == "ran"}
-    assert ran == {"train", "package", "evaluate", "smoke", "gate"}
+    assert ran == {"train", "package", "evaluate", "smoke", "gate", "explain"}
     assert stages["train"]["reason"] == "params.estimator.C 1.0 → 3"
 
 

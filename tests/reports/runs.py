@@ -29,7 +29,7 @@ class Bench:
         self._runs = 0
 
     def run(self, artifacts: Mapping[str, Any], **changes: Any) -> RunRecord:
-        """Store a table, a figure (bytes: a picture) or JSON by name, as the output of one stage."""
+        """Store a table, figures (bytes: one, or several by name) or JSON, as the outputs of one stage."""
         self._runs += 1
         stored = {name: self._put(f"r{self._runs}/{name}", value) for name, value in artifacts.items()}
         commit = self.lake.commit(MAIN, "artifacts", {"n": str(self._runs)}).id if artifacts else ""
@@ -38,13 +38,19 @@ class Bench:
             for name, (digest, codec, path) in stored.items()
         }
         stage = StageRecord(name="all", state="ran", seconds=0.5, outputs=outputs)
+        started = f"2026-11-24T00:00:{self._runs:02}+00:00"
+        return self.record(**{"id": f"run-{self._runs}", "started": started, "stages": [stage], **changes})
+
+    @staticmethod
+    def record(**changes: Any) -> RunRecord:
+        """Return a run of which nothing is stored."""
         known: dict[str, Any] = {
-            "id": f"run-{self._runs}",
+            "id": "run-0",
             "experiment": "toy",
             "pipeline": "train",
             "command": "python -m flows.train",
             "state": "succeeded",
-            "started": f"2026-11-24T00:00:{self._runs:02}+00:00",
+            "started": "2026-11-24T00:00:00+00:00",
             "seconds": 1.0,
             "seed": 0,
             "config": {},
@@ -52,16 +58,19 @@ class Bench:
             "packages": {},
             "source": {},
             "resume": "",
-            "stages": [stage],
         }
         return RunRecord(**{**known, **changes})
 
     def _put(self, path: str, value: Any) -> tuple[str, str, str]:
         if isinstance(value, bytes):
-            self.lake.put(MAIN, f"{path}/roc.png", value)
-            told = {"title": "ROC", "alt": "a curve", "caption": "c"}
-            self.lake.put(MAIN, f"{path}/roc.json", json.dumps({"usermeta": {"headrace": told}}).encode())
-            return _digest(value), "figure", path
+            return self._put(path, {"roc": value})
+        if isinstance(value, dict) and value and all(isinstance(one, bytes) for one in value.values()):
+            for name, picture in value.items():
+                told = {"title": name.upper(), "alt": "a curve", "caption": "c"}
+                spec = json.dumps({"usermeta": {"headrace": told}})
+                self.lake.put(MAIN, f"{path}/{name}.png", picture)
+                self.lake.put(MAIN, f"{path}/{name}.json", spec.encode())
+            return _digest(b"".join(value.values())), "figure", path
         if isinstance(value, pd.DataFrame):
             file = self.folder / "table.parquet"
             TableCodec().write(value, file)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import re
 
-from headrace.core.report import Facts, Figure, Points, Report, Row, Section, Table, Text, Verdict
+from headrace.core.report import (
+    Facts,
+    Figure,
+    Folded,
+    Heading,
+    Points,
+    Report,
+    Row,
+    Section,
+    Table,
+    Text,
+    Verdict,
+)
 from headrace.reports.html import POLICY, to_html
 
 SPEC = {"mark": "bar", "data": {"values": [{"k": "</script>\u2028"}]}, "title": "twice", "encoding": {}}
@@ -57,3 +69,28 @@ def test_equal_reports_are_equal_pages() -> None:
     assert f'content="{POLICY}"' in text
     assert "default-src 'none'" in POLICY
     assert "connect-src" not in POLICY
+
+
+def test_parts_of_a_section_have_headings_and_folds() -> None:
+    """A heading is one level below its section's; what is folded is in the page, charts in it as well."""
+    chart = Figure(title="f", alt="a", spec=SPEC)
+    text = page(Heading("a < b"), Folded("2 > 1", (Text("inside"), chart)))
+    assert "<h3>a &lt; b</h3>" in text
+    assert "<details><summary>2 &gt; 1</summary>\n<p>inside</p>" in text
+    assert "window.vegaEmbed" in text
+
+
+def test_a_picture_has_the_size_of_its_chart() -> None:
+    """Half its pixels each way; what is no PNG has none."""
+    header = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + b"IHDR" + (801).to_bytes(4) + (600).to_bytes(4)
+    assert ' width="401" height="300"' in page(Figure(title="f", alt="a", png=header))
+    assert " width=" not in page(Figure(title="f", alt="a", png=b"x")).partition("<main")[2]
+
+
+def test_a_table_of_many_columns_is_a_wide_one() -> None:
+    """It is set small on paper, and the names of columns may break at their underscores."""
+    columns = tuple(f"a_{n}" for n in range(10))
+    text = page(Table(columns=columns, rows=(tuple(range(10)),)))
+    assert '<table class="wide">' in text
+    assert ">a_<wbr>9</th>" in text
+    assert '<table class="wide">' not in page(Table(columns=columns[:9], rows=(tuple(range(9)),)))

@@ -8,6 +8,8 @@ from headrace.core.report import (
     Code,
     Facts,
     Figure,
+    Folded,
+    Heading,
     Picture,
     Points,
     Report,
@@ -59,3 +61,11 @@ def test_pictures_are_files_with_names_of_their_own() -> None:
     assert "![falls  x ](figures/a-curve.png)\n\n**A curve.** c" in text
     assert "![rises](figures/a-curve-2.png)" in text
     assert "**None.**" in text
+
+
+def test_folded_parts_and_headings() -> None:
+    """Blank lines around what is folded, since Markdown within a tag needs them."""
+    text = text_of(Heading("A part"), Folded("a < b", (Text("inside"), Figure(title="f", alt="x", png=b"1"))))
+    assert "### A part\n" in text
+    assert "<details><summary>a &lt; b</summary>\n\ninside\n\n![x](figures/f.png)" in text
+    assert text.rstrip().endswith("</details>")

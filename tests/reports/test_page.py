@@ -13,6 +13,8 @@ from headrace.core.report import (
     Code,
     Facts,
     Figure,
+    Folded,
+    Heading,
     Picture,
     Points,
     Report,
@@ -90,7 +92,7 @@ def make_report() -> Report:
         sections=(
             Section("Summary", (Verdict("fine", "good"), Verdict("not fine", "bad"), Facts((("a", 1),)))),
             Section("Words", (Text("one\n\ntwo"), Points(("x", EVIL)), Code(f"echo '{EVIL}'"))),
-            Section("Tables", (wide,)),
+            Section("Tables", (Heading("Part"), wide, Folded("More", (Text("within"),)))),
             Section("Pipeline", (Picture(pipeline),)),
             Section("Figures", (Row((figure, still)), figure)),
         ),
@@ -165,6 +167,18 @@ def test_in_print_the_still_pictures_show(page: Page) -> None:
     shown = "[...document.querySelectorAll('figure img')].every((one) => one.checkVisibility())"
     assert page.evaluate(shown)
     assert not page.evaluate("document.querySelector('nav').checkVisibility()")
+    page.prefer("light")
+
+
+def test_what_is_folded_is_open_on_paper(page: Page) -> None:
+    """It is closed on a screen until it is opened."""
+    inside = "document.querySelector('details p')"
+    shown = f"{inside}.checkVisibility({{contentVisibilityAuto: true}})"
+    assert not page.evaluate(shown)
+    page.prefer("light", "print")
+    # The browser lays out again before its next frame, not at once.
+    look = f"{shown} && {inside}.offsetHeight > 0 ? done(true) : setTimeout(look, 30)"
+    assert page.evaluate(f"new Promise((done) => {{ const look = () => {look}; look(); }})")
     page.prefer("light")
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from headrace.core.record import StageRecord
-from headrace.core.report import Block, Code, Facts, Picture, Points, Report, Table, Verdict
+from headrace.core.report import Block, Code, Facts, Folded, Picture, Points, Report, Table, Verdict
 from headrace.reports.html import to_html
 from headrace.reports.run import build
 
@@ -206,3 +206,37 @@ def test_what_is_gone_is_told(bench: Bench) -> None:
     report = build(record, bench.lake)
     (missing,) = [section for section in report.sections if section.title == "What is missing here"]
     assert "evaluation cannot be read" in missing.blocks[0].text  # type: ignore[union-attr]
+
+
+def test_figures_stand_in_the_order_of_reading(bench: Bench) -> None:
+    """What is right, how sure it is, why; a user's own come after, by name."""
+    names = ("zebra", "roc", "importance", "apple", "confusion")
+    report = build(bench.run({"figures": dict.fromkeys(names, PIXEL)}), bench.lake)
+    assert [figure.title for figure in report.figures()] == [
+        "CONFUSION", "ROC", "IMPORTANCE", "APPLE", "ZEBRA",
+    ]  # fmt: skip
+
+
+def test_a_gate_that_says_no_is_told_in_a_line(bench: Bench) -> None:
+    """What it found stands in the table of checks, in few digits."""
+    error = "the gate says no, nothing is published\n  - accuracy: found 0.7971014492753623"
+    report = build(bench.run({}, state="rejected", error=error, gate=GATE), bench.lake)
+    assert Verdict("Rejected: the gate says no, nothing is published", "bad") in blocks(report, "Summary")
+    assert tables(report, "Summary")[0].caption == "The gate: 1 of 2 checks passed."
+
+
+def test_long_lists_are_folded(bench: Bench) -> None:
+    """Artifacts by a commit that a lake still finds, and the versions of packages."""
+    record = bench.run({"valid": pd.DataFrame({"a": [1]})}, packages={"numpy": "2"})
+    report = build(record, bench.lake)
+    (artifacts,) = [block for block in blocks(report, "Lineage") if isinstance(block, Folded)]
+    assert artifacts.title == "All artifacts by digest and place"
+    (table,) = artifacts.blocks
+    assert isinstance(table, Table)
+    commit, _, path = str(table.rows[0][-1]).removeprefix("lake://").partition("/")
+    artifact = record.stages[0].outputs["valid"]
+    assert (bench.lake.resolve(commit), path) == (artifact.commit, artifact.path)
+    (packages,) = [block for block in blocks(report, "Reproduce") if isinstance(block, Folded)]
+    assert packages.blocks == (
+        Table(columns=("package", "version"), rows=(("numpy", "2"),), caption="What the stages import."),
+    )

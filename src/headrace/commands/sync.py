@@ -36,13 +36,15 @@ def add_sync(commands: Subparsers) -> None:
 def run_sync(arguments: argparse.Namespace) -> int:
     """Sync runs, and say of each what was done and what is left. Exit code 1 where something is left."""
     from headrace.adapters.tracker_wandb.sync import Syncer
+    from headrace.reports.wandb import send_kept
 
     if arguments.all and arguments.run_id is not None:
         raise WrongWord("name a run, or write --all")
     records = RunRecords(arguments.headrace_dir / "runs")
     ids = _ids(arguments, records)
     outcomes = []
-    with Syncer(records.read, records.write, float(arguments.timeout)) as syncer:
+    others = {"report": send_kept(records)}
+    with Syncer(records.read, records.write, float(arguments.timeout), others) as syncer:
         for run_id in ids:
             outcomes.append(syncer.sync(run_id, records.folder(run_id)))
             if not arguments.json:

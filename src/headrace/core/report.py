@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -12,6 +12,13 @@ Cell = str | float | int | bool | None
 """What stands in a table. A renderer writes numbers in few digits, and None as nothing."""
 
 Tone = Literal["good", "bad", "neutral"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What the blocks after it are about, below the title of the section."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ class Folded:
     blocks: tuple[Block, ...]
 
 
-Block = Text | Points | Verdict | Facts | Table | Figure | Row | Picture | Code | Folded
+Block = Heading | Text | Points | Verdict | Facts | Table | Figure | Row | Picture | Code | Folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,12 @@ def _figures(blocks: tuple[Block, ...]) -> Iterator[Figure]:
             yield from block.figures
         elif isinstance(block, Folded):
             yield from _figures(block.blocks)
+
+
+def under(title: str, blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """Return blocks with a heading before them; without blocks there is no heading."""
+    told = tuple(blocks)
+    return (Heading(title), *told) if told else ()
 
 
 def keep(*sections: Section) -> tuple[Section, ...]:

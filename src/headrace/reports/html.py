@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -18,6 +19,7 @@ from headrace.core.report import (
     Facts,
     Figure,
     Folded,
+    Heading,
     Picture,
     Points,
     Report,
@@ -34,6 +36,8 @@ POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline' 'unsafe-eval'; base-uri 'none'; form-action 'none'"
 )
+
+WIDE = 9  # columns: with more a table is set smaller on paper
 
 
 def to_html(report: Report) -> str:
@@ -119,8 +123,10 @@ def _block(name: str, block: Block) -> str:
             return _words(block)
 
 
-def _words(block: Text | Points | Verdict | Facts | Code) -> str:
+def _words(block: Heading | Text | Points | Verdict | Facts | Code) -> str:
     match block:
+        case Heading():
+            return f"<h3>{escape(block.text)}</h3>\n"
         case Text():
             return "".join(f"<p>{escape(one)}</p>\n" for one in block.text.split("\n\n"))
         case Points():
@@ -138,15 +144,16 @@ def _words(block: Text | Points | Verdict | Facts | Code) -> str:
 def _table(name: str, table: Table) -> str:
     numeric = [_is_numeric(table, at) for at in range(len(table.columns))]
     head = "".join(
-        f'<th scope="col"{_class(is_number)}>{escape(title)}</th>'
+        f'<th scope="col"{_class(is_number)}>{escape(title).replace("_", "_<wbr>")}</th>'
         for title, is_number in zip(table.columns, numeric, strict=True)
     )
     body = "".join(_table_row(row, numeric) for row in table.rows)
     caption = f'<caption id="{name}">{escape(table.caption)}</caption>' if table.caption else ""
     label = f'aria-labelledby="{name}"' if table.caption else 'aria-label="Table"'
     more = f'<p class="more">and {table.more:,} more</p>\n' if table.more else ""
+    wide = ' class="wide"' if len(table.columns) > WIDE else ""
     return (
-        f'<div class="scroll" role="region" tabindex="0" {label}><table>{caption}'
+        f'<div class="scroll" role="region" tabindex="0" {label}><table{wide}>{caption}'
         f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n{more}"
     )
 
@@ -180,15 +187,22 @@ def _figure(figure: Figure) -> str:
     alt = escape(figure.alt)
     still = ""
     if figure.png:
-        still = (
-            f'<img class="still" alt="{alt}" src="data:image/png;base64,{b64encode(figure.png).decode()}">'
-        )
+        data = f"data:image/png;base64,{b64encode(figure.png).decode()}"
+        still = f'<img class="still"{_size(figure.png)} alt="{alt}" src="{data}">'
     live = "".join(_live(figure.spec, alt)) if figure.spec else ""
     caption = f"<strong>{escape(figure.title)}.</strong> {escape(figure.caption)}".rstrip()
     mark = " data-live" if figure.spec else ""
     return (
         f'<figure{mark}><div class="chart">{still}{live}</div><figcaption>{caption}</figcaption></figure>\n'
     )
+
+
+def _size(png: bytes) -> str:
+    """Return how large a picture is shown: half its pixels, which are for fine screens and paper."""
+    if png[12:16] != b"IHDR":
+        return ""
+    width, height = struct.unpack_from(">II", png, 16)  # https://www.w3.org/TR/png-3/#11IHDR
+    return f' width="{(width + 1) // 2}" height="{(height + 1) // 2}"'
 
 
 def _live(spec: Mapping[str, Any], alt: str) -> Iterator[str]:

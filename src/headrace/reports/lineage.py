@@ -39,8 +39,8 @@ def lineage_blocks(record: RunRecord) -> Iterator[Block]:
             (name, stage, a.bytes, a.codec, a.digest[:DIGEST_SHOWN], _place(a)) for stage, name, a in made
         )
         columns = ("artifact", "stage", "bytes", "codec", "digest", "where")
-        table = Table(columns=columns, rows=cells, caption="Every artifact, by content and place.")
-        yield Folded(f"{len(cells)} artifacts, with digests and places", (table,))
+        table = Table(columns=columns, rows=cells, caption="What each stage made, by content and place.")
+        yield Folded("All artifacts by digest and place", (table,))
 
 
 def _place(artifact: Artifact) -> str:
@@ -56,4 +56,4 @@ def command_blocks(record: RunRecord) -> Iterator[Block]:
     if packages:
         caption = "What the stages import."
         table = Table(columns=("package", "version"), rows=packages, caption=caption)
-        yield Folded(f"{len(packages)} packages, with versions", (table,))
+        yield Folded("Packages and their versions", (table,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 
 from headrace.core.picture import to_mermaid
@@ -14,10 +14,12 @@ from headrace.core.report import (
     Facts,
     Figure,
     Folded,
+    Heading,
     Picture,
     Points,
     Report,
     Row,
+    Section,
     Table,
     Text,
     Verdict,
@@ -37,10 +39,13 @@ def to_markdown(report: Report) -> tuple[str, dict[str, bytes]]:
     if report.subtitle:
         lines += [_plain(report.subtitle), ""]
     for section in report.sections:
-        lines += [f"## {_plain(section.title)}", ""]
-        for block in section.blocks:
-            lines += [*_block(block, pictures), ""]
+        lines += [f"## {_plain(section.title)}", "", *section_markdown(section, pictures)]
     return "\n".join(lines), {path: figure.png for path, figure in pictures.items()}
+
+
+def section_markdown(section: Section, pictures: Mapping[str, Figure] | None = None) -> list[str]:
+    """Return the lines of a section's blocks; figures show those of their pictures that have a path."""
+    return [line for block in section.blocks for line in (*_block(block, pictures or {}), "")]
 
 
 def name_pictures(report: Report) -> dict[str, Figure]:
@@ -57,7 +62,7 @@ def name_pictures(report: Report) -> dict[str, Figure]:
     return found
 
 
-def _block(block: Block, pictures: dict[str, Figure]) -> Iterator[str]:
+def _block(block: Block, pictures: Mapping[str, Figure]) -> Iterator[str]:
     match block:
         case Figure():
             yield from _figure(block, pictures)
@@ -81,8 +86,10 @@ def _block(block: Block, pictures: dict[str, Figure]) -> Iterator[str]:
             yield from _words(block)
 
 
-def _words(block: Text | Points | Verdict | Facts | Code) -> Iterator[str]:
+def _words(block: Heading | Text | Points | Verdict | Facts | Code) -> Iterator[str]:
     match block:
+        case Heading():
+            yield f"### {_plain(block.text)}"
         case Text():
             yield _plain(block.text)
         case Points():
@@ -98,7 +105,7 @@ def _words(block: Text | Points | Verdict | Facts | Code) -> Iterator[str]:
             yield from (f"{fence}{block.language}", block.text, fence)
 
 
-def _figure(figure: Figure, pictures: dict[str, Figure]) -> Iterator[str]:
+def _figure(figure: Figure, pictures: Mapping[str, Figure]) -> Iterator[str]:
     path = next((path for path, known in pictures.items() if known is figure), None)
     if path is not None:
         alt = re.sub(r"[\[\]\n]", " ", figure.alt)

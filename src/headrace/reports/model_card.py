@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from headrace.core.report import Block, Cell, Facts, Points, Table, Text
+from headrace.core.report import Block, Cell, Facts, Points, Table, under
 from headrace.core.spec import TARGET
 from headrace.reports.artifacts import Artifacts
 from headrace.reports.limits import find_limits
@@ -25,17 +25,15 @@ def model_card(own: Artifacts) -> Iterator[Block]:
         return
     yield Facts(tuple(_about(own, evaluation)))
     if evaluation:
-        yield _metrics(evaluation)
-        for one in evaluation.get("slices", ()):
-            yield _slice(evaluation, one)
-        for one in evaluation.get("fairness", ()):
-            yield from _fairness(one)
+        yield from under("Metrics", [_metrics(evaluation)])
+        yield from under("Slices", (_slice(evaluation, one) for one in evaluation.get("slices", ())))
+        fairness = evaluation.get("fairness", ())
+        yield from under("Fairness", (block for one in fairness for block in _fairness(one)))
     elif record.metrics:
         rows = tuple((name, value) for name, value in record.metrics.items())
         yield Table(columns=("metric", "value"), rows=rows, caption="What was measured.")
     if limits := find_limits(own, evaluation):
-        yield Text("Limits:")
-        yield Points(tuple(limits))
+        yield from under("Limits", [Points(tuple(limits))])
 
 
 def _about(own: Artifacts, evaluation: Evaluation) -> Iterator[tuple[str, Cell]]:
@@ -137,13 +135,7 @@ def _group_cell(entry: Mapping[str, Any] | None) -> Cell:
         return None
     if entry.get("value") is None:
         return str(entry.get("why") or "")
-    value, low, high = (_three_digits(entry.get(key)) for key in ("value", "low", "high"))
-    return interval(value, low, high).replace(" ", "\u00a0")
-
-
-def _three_digits(value: float | None) -> float | None:
-    """Return a figure of a group in the digits that it is good for."""
-    return None if value is None else float(f"{value:.3g}")
+    return interval(entry["value"], entry.get("low"), entry.get("high")).replace(" ", "\u00a0")
 
 
 def _fairness(one: Mapping[str, Any]) -> Iterator[Block]:

@@ -22,6 +22,7 @@ from headrace.core.report import (
     Text,
     Verdict,
     keep,
+    under,
 )
 from headrace.reports.artifacts import Artifacts
 from headrace.reports.data import describe_data, find_last
@@ -52,7 +53,7 @@ def build(record: RunRecord, lake: LakeReader, newest_first: Iterable[RunRecord]
     last = Artifacts(before, lake) if before is not None else None
     sections = keep(
         Section("Summary", tuple(_summary(record))),
-        Section("Data", (*source_blocks(own), *schema_blocks(record), *describe_data(own, last))),
+        Section("Data", tuple(_data(own, last))),
         Section("Pipeline", tuple(_pipeline(record))),
         Section("Model card", tuple(model_card(own))),
         Section("Figures", tuple(_figures(own))),
@@ -66,6 +67,12 @@ def build(record: RunRecord, lake: LakeReader, newest_first: Iterable[RunRecord]
         subtitle=f"{record.id}, started {_day(record.started)}",
         sections=sections,
     )
+
+
+def _data(own: Artifacts, last: Artifacts | None) -> Iterator[Block]:
+    yield from source_blocks(own)
+    yield from under("Schema", schema_blocks(own.record))
+    yield from under("Profile and drift", describe_data(own, last))
 
 
 def _day(time: str) -> str:
@@ -92,7 +99,8 @@ def _summary(record: RunRecord) -> Iterator[Block]:
     if checks:
         cells = [_check(check) for check in checks]
         cells.sort(key=lambda row: row[3] == "passed")
-        caption = "What the gate wanted, what failed first."
+        passed = sum(row[3] == "passed" for row in cells)
+        caption = f"The gate: {passed} of {len(cells)} checks passed."
         columns = ("check", "found", "wanted", "verdict", "note")
         yield Table(columns=columns, rows=tuple(cells), caption=caption).without_empty()
 
@@ -106,7 +114,9 @@ def _verdict(record: RunRecord) -> Verdict:
         return Verdict(f"The same package as {told['model']} version {told['version']}, which stays.", "good")
     if record.state == "succeeded":
         return Verdict("Succeeded; nothing was to be published.", "good")
-    said = f": {record.error}" if record.error else "."
+    # The table of checks tells what a gate found, in fewer digits.
+    error = (record.error or "").partition("\n")[0] if record.state == "rejected" else record.error
+    said = f": {error}" if error else "."
     return Verdict(f"{record.state.capitalize()}{said}", "neutral" if record.state == "pruned" else "bad")
 
 

@@ -121,7 +121,7 @@ def _check_data(record: RunRecord, lake: LakeStore) -> None:
     sources = Sources(lambda kind, path, compute: compute(), lake, record.source["commit"], models)
     for stage in record.stages:
         for argument, told in stage.sources.items():
-            wanted = stage.inputs.get(argument)
+            wanted = stage.inputs.get(argument, "")  # a model that there was none of has no digest
             try:
                 found = sources.digest(told["uri"])
             except (StageError, ObjectNotFound) as error:
@@ -140,7 +140,7 @@ def pinned_models(record: RunRecord) -> dict[str, int | None]:
     return {source["uri"]: source["version"] for source in sources if source["uri"].startswith("model:")}
 
 
-def _short(digest: str | None) -> str:
+def _short(digest: str) -> str:
     return (digest or "nothing")[:19]
 
 

@@ -38,4 +38,6 @@ def told(entry: Mapping[str, Any]) -> str:
             return f"name {entry['artifact']} {', '.join(entry['aliases'])}"
         case "link":
             return f"link {entry['artifact']} to {entry['to']}"
+        case "report":
+            return f"save the report {entry['name']}"
     return str(entry["kind"])

@@ -13,7 +13,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,9 @@ from headrace.adapters.tracker_wandb.recorder import child_environment
 from headrace.adapters.tracker_wandb.staged import check_staged, discard_staged, read_artifacts
 from headrace.core.record import RunRecord
 from headrace.errors import SyncError
+
+Other = Callable[[RunRecord, dict[str, Any]], str]
+"""Does one entry for a run, and says what was done. Raises `SyncError`."""
 
 ANSWER_WITHIN_SECONDS = 120.0
 # The client asks a server that refuses or fails for hours, else.
@@ -49,6 +52,25 @@ def pending_of(record: RunRecord) -> list[dict[str, Any]]:
     return list(record.wandb.get("pending") or [])
 
 
+def leave_last(
+    run_id: str,
+    folder: Path,
+    entry: Mapping[str, Any],
+    read: Callable[[str], RunRecord],
+    write: Callable[[RunRecord], None],
+    remove: bool = False,
+) -> None:
+    """Let a run leave one more thing to do, after all others, or with `remove` that no longer."""
+    with _one_at_a_time(folder):
+        record = read(run_id)
+        before = pending_of(record)
+        others = [one for one in before if one != entry]
+        after = others if remove else [*others, dict(entry)]
+        if after != before:
+            record.wandb["pending"] = after
+            write(record)
+
+
 class Syncer:
     """Syncs runs, one after the other, over one connection. Close it, or use it with `with`.
 
@@ -56,14 +78,20 @@ class Syncer:
         read: reads a run's record.
         write: writes it, atomically.
         seconds: how long the log of one run may take to be sent.
+        others: does entries of kinds that are not the tracker's, by kind.
     """
 
     def __init__(
-        self, read: Callable[[str], RunRecord], write: Callable[[RunRecord], None], seconds: float
+        self,
+        read: Callable[[str], RunRecord],
+        write: Callable[[RunRecord], None],
+        seconds: float,
+        others: Mapping[str, Other] | None = None,
     ) -> None:
         self._read = read
         self._write = write
         self._seconds = seconds
+        self._others = dict(others or {})
         self._server: _Server | None = None
 
     def __enter__(self) -> Syncer:
@@ -95,6 +123,9 @@ class Syncer:
             if entry["kind"] == "run":
                 sent = read_artifacts(Path(entry["dir"]))
                 said = self._send_run(record, Path(entry["dir"]), sent)
+            elif entry["kind"] in self._others:
+                self._path(record)
+                said = self._others[entry["kind"]](record, entry)
             else:
                 said = str(self._ask({"ask": "entry", "path": self._path(record), "entry": entry}))
             record.wandb["pending"] = pending[1:]
