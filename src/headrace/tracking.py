@@ -4,27 +4,44 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from headrace.core.artifact import Artifact
 from headrace.core.lineage import Reference, refer_to_model, refer_to_source
 from headrace.core.ports import LakeStore, ObjectInfo, Table, Tracker
 from headrace.core.record import RunRecord, StageRecord
 from headrace.core.spec import PublishSpec
-from headrace.errors import LakeError
 from headrace.job import Job
 from headrace.publish import tag_name
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+
 ATTACHED_AT_MOST = 1 << 20  # bytes of a JSON artifact or a table that the tracker gets
 VALIDATION, ERRORS, FIGURES, EVALUATION = "validation", "errors", "figures", "evaluation"
 
 
+def _never_failing(
+    tell: Callable[Concatenate[Tracking, P], None],
+) -> Callable[Concatenate[Tracking, P], None]:
+    """Let trouble in telling a tracker be a warning: a run does not fail for it."""
+
+    @wraps(tell)
+    def told(self: Tracking, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            tell(self, *args, **kwargs)
+        except Exception as error:
+            log.warning("the tracker lacks something: %s: %s", type(error).__name__, error)
+
+    return told
+
+
 class Tracking:
-    """Tells one tracker of one run. Trouble with the lake costs the tracker an artifact, never the run."""
+    """Tells one tracker of one run. Trouble costs the tracker what it was to be told, never the run."""
 
     def __init__(self, job: Job, tracker: Tracker) -> None:
         self.tracker = tracker
@@ -33,6 +50,7 @@ class Tracking:
         self._used: set[str] = set()
         self._intervals: dict[str, dict[str, float]] = {}
 
+    @_never_failing
     def start(self, record: RunRecord) -> None:
         """Open the run there, with what it reads in its config: so it is known even where nothing else is."""
         told, digests = self._job.sources_told, self._job.external
@@ -49,29 +67,29 @@ class Tracking:
             self._job.flow,
         )
 
+    @_never_failing
     def stage_started(self, entry: StageRecord) -> None:
         """Tell of the external inputs that a stage reads, each once."""
         for argument, source in entry.sources.items():
-            uri = str(source["uri"])
-            if uri in self._used or argument not in entry.inputs:  # without a champion there is none to name
-                continue
+            uri, digest = str(source["uri"]), entry.inputs.get(argument)
+            if digest is None or uri in self._used:
+                continue  # an alias may name no model yet
             self._used.add(uri)
-            digest, identity = entry.inputs[argument], self._lake.identity
-            if not uri.startswith("model:"):
-                self.tracker.use(refer_to_source(source, digest, identity, self._job.sources.commit))
-            elif source.get("artifact"):
-                self.tracker.use(_refer_to_champion(source, digest, identity))
+            if uri.startswith("model:"):
+                self.tracker.use(_refer_to_champion(source, digest, self._lake.identity))
+            else:
+                commit = self._job.sources.commit
+                self.tracker.use(refer_to_source(source, digest, self._lake.identity, commit))
 
+    @_never_failing
     def stage_finished(self, entry: StageRecord) -> None:
         """Tell of what a stage made that people look at: JSON, figures, and the worst errors."""
         if not self.tracker.info():
             return  # nobody listens, so nothing is fetched
         for name, artifact in entry.outputs.items():
-            try:
-                self._tell_artifact(name, artifact)
-            except (LakeError, OSError, ValueError) as error:
-                log.warning("%s is missing in the tracker's log: %s", name, error)
+            self._tell_artifact(name, artifact)
 
+    @_never_failing
     def finish(self, record: RunRecord, commit: str) -> None:
         """Tell how the run came out, the model that it made, and what became of that."""
         spec = self._job.experiment.publish
@@ -94,6 +112,7 @@ class Tracking:
             "lake_commit": commit,
         }
 
+    @_never_failing
     def _tell_artifact(self, name: str, artifact: Artifact) -> None:
         about = {"uri": artifact.uri, "digest": artifact.digest}
         if artifact.codec == "figure":
@@ -111,6 +130,7 @@ class Tracking:
             kind = VALIDATION if name == VALIDATION else "result"
             self.tracker.attach(name, kind, {f"{name}.json": path}, about, tables)
 
+    @_never_failing
     def _tell_model(self, record: RunRecord, spec: PublishSpec, package: Artifact) -> None:
         about = {"run": record.id, "metrics": dict(record.metrics), "state": record.state}
         reference = refer_to_model(spec.model, package, self._lake.identity, about)

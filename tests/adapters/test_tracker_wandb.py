@@ -187,7 +187,7 @@ def test_no_secret_and_no_argv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         data = file.read_bytes()
         assert SECRET.encode() not in data, file
         assert b"planted-argv" not in data, file
-        assert b"wandb_recorder.py" not in data, file
+        assert b"recording.py" not in data, file
 
 
 def test_attached_file_is_kept(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from headrace.adapters import tracker_wandb
 from headrace.adapters.lake_embedded import EmbeddedLake
+from headrace.adapters.tracker_wandb import recorder
 from headrace.sweeps import away
 from headrace.sweeps.away import ProjectNotThere, is_editable, run_job_away
 from headrace.sweeps.job import run_sweep_job, warm_up
@@ -131,7 +131,7 @@ def test_a_later_sweep_imports_edited_code(lab: Lab) -> None:
 
 def test_warming_up_leaves_the_job_to_be_done(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process imports the stages and runs none; what is wrong with a job is left for the job to say."""
-    monkeypatch.setattr(tracker_wandb, "_waiting", None)  # to be restored
+    monkeypatch.setattr(recorder, "_waiting", None)  # to be restored
     lab.write("note('done')")
     warm_up(payload(lab, "model.no_such=1"))
     warm_up(payload(lab))

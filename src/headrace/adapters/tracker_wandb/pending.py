@@ -22,11 +22,18 @@ def todo_of(
     return todo
 
 
+def use_of(reference: Reference) -> dict[str, Any]:
+    """Return what it takes to say that a run used a version that is there already."""
+    return {"kind": "use", "artifact": f"{reference.name}:{reference.alias}"}
+
+
 def told(entry: Mapping[str, Any]) -> str:
     """Say an entry in a few words."""
     match entry["kind"]:
         case "run":
             return f"send {entry['dir']}"
+        case "use":
+            return f"say that the run used {entry['artifact']}"
         case "alias":
             return f"name {entry['artifact']} {', '.join(entry['aliases'])}"
         case "link":

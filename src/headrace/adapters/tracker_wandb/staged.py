@@ -18,7 +18,7 @@ READ_WITHIN_SECONDS = 120
 
 
 def read_artifacts(folder: Path) -> list[dict[str, Any]]:
-    """Return the artifacts in the log of a run: `name`, `digest`, `used`, and `files` by their place here.
+    """Return the artifacts in a run's log: `name`, `type`, `digest`, `used`, and `files` by their place.
 
     Raises `SyncError` where the log is gone or cannot be read.
     """
@@ -33,6 +33,7 @@ def read_artifacts(folder: Path) -> list[dict[str, Any]]:
             found.append(
                 {
                     "name": artifact["name"],
+                    "type": artifact["type"],
                     "digest": artifact["digest"],
                     "used": bool(artifact.get("use_after_commit")),
                     "files": {c["local_path"]: c["digest"] for c in contents if c.get("local_path")},

@@ -119,8 +119,10 @@ class Syncer:
             raise SyncError(f"run {record.id} has not ended")
         while pending := pending_of(record):
             entry = pending[0]
+            sent: list[dict[str, Any]] = []
             if entry["kind"] == "run":
-                said = self._send_run(record, entry)
+                sent = read_artifacts(Path(entry["dir"]))
+                said = self._send_run(record, Path(entry["dir"]), sent)
             elif entry["kind"] in self._others:
                 self._path(record)
                 said = self._others[entry["kind"]](record, entry)
@@ -130,8 +132,7 @@ class Syncer:
             record.wandb["done"] = [*record.wandb.get("done", []), entry]
             self._write(record)
             outcome.did.append(said)
-            if entry["kind"] == "run":
-                discard_staged(read_artifacts(Path(entry["dir"])))
+            discard_staged(sent)
 
     def _path(self, record: RunRecord) -> str:
         """Return `entity/project/id`; where nobody named an entity it is the key's own, from now on."""
@@ -140,10 +141,8 @@ class Syncer:
             about["entity"] = self._ask({"ask": "entity", "entity": None})
         return f"{about['entity']}/{about['project']}/{about['id']}"
 
-    def _send_run(self, record: RunRecord, entry: dict[str, Any]) -> str:
+    def _send_run(self, record: RunRecord, folder: Path, artifacts: list[dict[str, Any]]) -> str:
         """Send a log whose files are all there, and ask whether all of it arrived."""
-        folder = Path(entry["dir"])
-        artifacts = read_artifacts(folder)
         if any(folder.glob("*.wandb.synced")):  # an earlier sync sent it, and may have died after that
             with suppress(SyncError):
                 return self._check_run(record, artifacts)

@@ -42,13 +42,25 @@ def check_run(api: Any, path: str, state: str | None) -> None:
 
 
 def check_artifacts(api: Any, path: str, wanted: list[dict[str, Any]]) -> None:
-    """Raise `NotThere` where the run lacks artifacts: those that it made, and those that it used."""
+    """Raise `NotThere` where the server lacks what a run made, or does not know what it used."""
     run = api.run(path)
     made = {(a.name.partition(":")[0], a.digest) for a in run.logged_artifacts()}
     used = {(a.name.partition(":")[0], a.digest) for a in run.used_artifacts()}
-    lacking = [w["name"] for w in wanted if (w["name"], w["digest"]) not in (used if w.get("used") else made)]
+    lacking = []
+    for one in wanted:
+        known = used if one["used"] else made
+        # What an earlier run made of the same content stays that run's.
+        if (one["name"], one["digest"]) not in known and (one["used"] or not _has_version(api, path, one)):
+            lacking.append(one["name"])
     if lacking:
         raise NotThere(f"the server has {path} without {', '.join(sorted(set(lacking)))}")
+
+
+def _has_version(api: Any, path: str, wanted: Mapping[str, Any]) -> bool:
+    name = f"{path.rpartition('/')[0]}/{wanted['name']}"
+    if not api.artifact_collection_exists(name, wanted["type"]):
+        return False
+    return any(found.digest == wanted["digest"] for found in api.artifacts(wanted["type"], name))
 
 
 def carry_out(api: Any, path: str, entry: Mapping[str, Any]) -> str:
@@ -56,6 +68,14 @@ def carry_out(api: Any, path: str, entry: Mapping[str, Any]) -> str:
     if entry["kind"] not in KINDS:
         raise NotThere(f"this version of headrace cannot do {entry['kind']!r}")
     return KINDS[entry["kind"]](api, path, entry)
+
+
+def _use(api: Any, path: str, entry: Mapping[str, Any]) -> str:
+    name = f"{path.rpartition('/')[0]}/{entry['artifact']}"
+    if not api.artifact_exists(name):
+        return f"{entry['artifact']} is not there, for its own run was not sent: nothing to say of it"
+    api.run(path).use_artifact(api.artifact(name))
+    return f"the run used {entry['artifact']}"
 
 
 def _give_aliases(api: Any, path: str, entry: Mapping[str, Any]) -> str:
@@ -90,7 +110,11 @@ def _without_newer(api: Any, artifact: Any, entry: Mapping[str, Any]) -> tuple[l
     return kept, "".join(newer)
 
 
-KINDS: dict[str, Callable[[Any, str, Mapping[str, Any]], str]] = {"alias": _give_aliases, "link": _link}
+KINDS: dict[str, Callable[[Any, str, Mapping[str, Any]], str]] = {
+    "use": _use,
+    "alias": _give_aliases,
+    "link": _link,
+}
 
 
 def _answer(api: Any, request: Mapping[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from headrace.adapters.tracker_wandb.mode import choose_mode
-from headrace.adapters.tracker_wandb.pending import todo_of
+from headrace.adapters.tracker_wandb.pending import todo_of, use_of
 from headrace.adapters.tracker_wandb.recorder import Recorder, find_recorder, warm_recorder
 from headrace.adapters.tracker_wandb.refusal import refuse_values
 from headrace.adapters.tracker_wandb.tables import read_parquet, write_table
@@ -113,6 +113,9 @@ class WandbTracker:
         self._send({"op": "log", "metrics": self._clean(metrics, "the metrics"), "step": step})
 
     def use(self, reference: Reference) -> None:
+        if self._recorder is not None and self._upload_models and reference.kind == "model":
+            self._todo.append(use_of(reference))  # a version with files, which only the server knows
+            return
         self._send({"op": "use", "reference": self._clean(reference.to_json(), reference.name)})
 
     def attach(
