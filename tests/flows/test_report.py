@@ -49,11 +49,10 @@ def test_a_wrong_word_says_what_to_type(words: tuple[str, ...], message: str) ->
 def test_a_run_is_written(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
     """A page, and Markdown beside it, below the project's state; the place and the size are told."""
     record, _ = toy.run()
-    page, text = run_report(asked("run=latest", "format=[html,markdown]"))
+    assert run_report(asked("run=latest", "format=[html,markdown]")) == 0
     folder = toy.folder / ".headrace" / "reports" / record.id
-    assert (page.absolute(), text.absolute()) == (folder / "report.html", folder / "report.md")
-    assert record.id in page.read_text()
-    assert f"# Run of {record.experiment}" in text.read_text()
+    assert record.id in (folder / "report.html").read_text()
+    assert f"# Run of {record.experiment}" in (folder / "report.md").read_text()
     said = capsys.readouterr().out
     assert f"report  .headrace/reports/{record.id}/report.html  (" in said
     assert sorted(file.name for file in folder.iterdir()) == ["report.html", "report.md"]
@@ -61,19 +60,21 @@ def test_a_run_is_written(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_same_run_has_the_same_page(toy: Toy) -> None:
     """Written twice, also into another folder, not a byte differs."""
-    toy.run()
-    (first,) = run_report(asked("run=latest"))
-    before = first.read_bytes()
+    record, _ = toy.run()
+    page = toy.folder / ".headrace" / "reports" / record.id / "report.html"
     run_report(asked("run=latest"))
-    (other,) = run_report(asked("run=latest", "out=elsewhere"))
-    assert first.read_bytes() == before == other.read_bytes()
+    before = page.read_bytes()
+    run_report(asked("run=latest"))
+    run_report(asked("run=latest", "out=elsewhere"))
+    assert page.read_bytes() == before == (toy.folder / "elsewhere" / "report.html").read_bytes()
 
 
 def test_runs_are_compared(toy: Toy) -> None:
     """The first is what the others are compared with."""
     one, _ = toy.run()
     two, _ = toy.run("stages.double.params.factor=3")
-    (page,) = run_report(asked(f"compare=[{one.id},{two.id}]"))
+    run_report(asked(f"compare=[{one.id},{two.id}]"))
+    (page,) = (toy.folder / ".headrace" / "reports").glob("*/report.html")
     text = page.read_text()
     assert "2 runs compared" in text
     assert "params.factor" in text
