@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
 
+# Where the client goes by default, and where it went before: it takes the key of either.
+CLOUD = {"api.forge.coreweave.com", "api.wandb.ai"}
 MODES = ("auto", "online", "offline", "disabled")
 
 
@@ -31,12 +33,12 @@ def has_key(environ: Mapping[str, str]) -> bool:
     """Tell whether W&B's client would find a key: in `WANDB_API_KEY`, or in netrc for its server."""
     if environ.get("WANDB_API_KEY"):
         return True
-    host = urlsplit(environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
+    hosts = {urlsplit(environ["WANDB_BASE_URL"]).hostname} if environ.get("WANDB_BASE_URL") else CLOUD
     home = Path(environ.get("HOME") or Path.home())
     places = [Path(environ["NETRC"])] if environ.get("NETRC") else [home / ".netrc", home / "_netrc"]
     for place in places:
         try:
-            if host in netrc.netrc(str(place)).hosts:
+            if not hosts.isdisjoint(netrc.netrc(str(place)).hosts):
                 return True
         except (OSError, netrc.NetrcParseError):
             continue  # W&B could not read its key there either
