@@ -323,9 +323,10 @@ def test_mode(mode: str, environ: dict[str, str], chosen: str, tmp_path: Path) -
     assert choose_mode(mode, {"HOME": str(tmp_path), **environ}) == chosen
 
 
-def test_key_in_netrc_means_online(tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["api.wandb.ai", "api.forge.coreweave.com"])
+def test_key_in_netrc_means_online(tmp_path: Path, host: str) -> None:
     """A key in netrc counts for the server it is for, and for no other."""
-    (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password k\n")
+    (tmp_path / ".netrc").write_text(f"machine {host} login user password k\n")
     (tmp_path / ".netrc").chmod(0o600)
     assert choose_mode("auto", {"HOME": str(tmp_path)}) == "online"
     assert (

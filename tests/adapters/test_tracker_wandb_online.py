@@ -18,6 +18,11 @@ from headrace.adapters.tracker_wandb import WandbTracker, recorder, tracker
 from headrace.testing.wandb import Fault, WandbServer
 from tests.wandb_runs import DATA, birds_model, hide_account, log_run, read_log
 
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+)
+
 _numbers = itertools.count(1)
 
 
@@ -104,6 +109,21 @@ def test_a_run_and_its_lineage_are_there(server: WandbServer, place: Place) -> N
     assert {"birds-v1", "production"} <= model.links[link]
     assert (info["pending"], [entry["kind"] for entry in info["done"]]) == ([], ["alias", "link"])
     assert info["url"].endswith(f"/{place.project}/runs/{place.run}")
+
+
+def test_figures_are_media_of_the_run(server: WandbServer, place: Place) -> None:
+    """A picture is shown on the run's own page, and is a file of the artifact beside its specification."""
+    picture, spec = place.files / "roc.png", place.files / "roc.json"
+    picture.write_bytes(PIXEL)
+    spec.write_text("{}")
+    logged = online(place)
+    logged.start(place.run, "birds", {}, [])
+    logged.attach("figures", "figures", {picture.name: picture, spec.name: spec}, {})
+    logged.finish("succeeded", {})
+    shown = server.store.run(place.run).summary["figures/roc"]
+    assert (shown["_type"], shown["format"]) == ("image-file", "png")
+    assert shown["path"] in server.store.run(place.run).files
+    assert set(server.store.artifact(f"{place.project}/figures").files) == {"roc.png", "roc.json"}
 
 
 def test_the_same_content_is_one_version(server: WandbServer, place: Place) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from headrace.adapters.tracker_wandb.pending import CANDIDATE
 
+PICTURE = ".png"
+
 
 def attach(run: Any, command: dict[str, Any]) -> Any:
     """Log files as one version of an artifact."""
@@ -14,6 +16,18 @@ def attach(run: Any, command: dict[str, Any]) -> Any:
     artifact = wandb.Artifact(command["name"], type=command["kind"], metadata=command["metadata"])
     _add_files(artifact, command["files"])
     return run.log_artifact(artifact)
+
+
+def pictures(command: dict[str, Any]) -> dict[str, Any]:
+    """Return the pictures among an artifact's files as media, which the run's own page shows."""
+    import wandb
+
+    files = command["files"].items()
+    return {
+        f"{command['name']}/{name.removesuffix(PICTURE)}": wandb.Image(path)
+        for name, path in files
+        if name.endswith(PICTURE)
+    }
 
 
 def use(run: Any, reference: dict[str, Any]) -> Any:

@@ -102,6 +102,8 @@ class Recording:
                 self._logged.append(artifacts.use(run, command["reference"]))
             case "attach":
                 self._logged.append(artifacts.attach(run, command))
+                if pictures := artifacts.pictures(command):
+                    run.log(pictures)
             case "model":
                 self._logged.append(artifacts.make_model(run, command))
             case "alert":
