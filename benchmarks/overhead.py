@@ -101,7 +101,7 @@ class Bench:
 
     def stop_server(self) -> None:
         root = self.folder / ".headrace"
-        code = "import sys; from pathlib import Path; from headrace.assemble import local_server"
+        code = "import sys; from pathlib import Path; from headrace.runtimes import local_server"
         self.shell("-c", f"{code}; local_server(Path(sys.argv[1])).stop()", str(root))
 
     def round(self, number: int, only: list[str]) -> None:

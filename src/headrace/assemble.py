@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,13 +25,12 @@ from headrace.adapters.stat_cache import StatCache
 from headrace.challenge import Pinned, find_pinned, read_models
 from headrace.config.build import build_node
 from headrace.config.load import Loaded, load_config
-from headrace.config.schema import CLUSTERS
 from headrace.core.choice import choose
 from headrace.core.code import CodeIndex
 from headrace.core.gate_line import failed_line
 from headrace.core.key import Key, make_key
 from headrace.core.plan import Plan, Planner, StageResult, State, name_outputs
-from headrace.core.ports import MAIN, Codec, Judge, LakeStore, Runtime, StageCache, Tracker
+from headrace.core.ports import MAIN, Codec, Judge, LakeStore, StageCache, Tracker
 from headrace.core.record import RunRecord
 from headrace.core.redactor import Redactor
 from headrace.core.secrets import redact_overrides
@@ -57,6 +55,7 @@ from headrace.job import Job
 from headrace.past import look_back, read_run, recent_runs
 from headrace.project import build_lake
 from headrace.publish import find_tag, find_version, read_current, read_registry, tag_name
+from headrace.runtimes import Runtimes
 
 T = TypeVar("T")
 
@@ -156,7 +155,7 @@ def prepare(
     loaded = load_config(cfg, index)
     lake = memory.keep(f"lake {loaded.lake}", lambda: build_lake(loaded.lake))
     cache_files = FileStageCache(cache_folder(root, lake.identity))
-    runtime = _Runtimes(root, loaded, cache_files, sweep)
+    runtime = Runtimes(root, loaded, cache_files, sweep)
     runtime.check()
     source_commit = _resolve_source(lake, loaded.experiment.source_ref)
     registries = cache(partial(read_current, lake))
@@ -346,70 +345,3 @@ def codecs() -> tuple[Codec, ...]:
 
     # A dict of figures is one, and no JSON.
     return (TableCodec(), ArrayCodec(), FigureCodec(), JsonCodec(), EstimatorCodec(), FilesCodec())
-
-
-class _Runtimes:
-    """The runtime of a config, and the server that it may need."""
-
-    def __init__(
-        self, root: Path, loaded: Loaded, cache_files: FileStageCache, sweep: SweepRef | None
-    ) -> None:
-        self._root = root
-        self._kind = loaded.runtime_kind
-        self._max_workers = loaded.max_workers
-        self._cache = cache_files
-        self._sweep = sweep
-
-    def check(self) -> None:
-        """Raise `ConfigError` where the runtime wants an API that nobody configured."""
-        if self._kind == "cloud":
-            from headrace.adapters.server_prefect import require_configured_api_url
-
-            require_configured_api_url()
-        if self._kind in CLUSTERS and find_spec(f"prefect_{self._kind}") is None:
-            found = f"{self._kind} needs prefect-{self._kind}, which is not installed"
-            raise ConfigError.one("runtime.kind", found, f"type: pip install 'headrace[{self._kind}]'")
-
-    def begin(self) -> None:
-        """Start the local server where one is needed and none runs, without waiting for it."""
-        if self._on_own_server():
-            local_server(self._root).begin()
-
-    def hint(self) -> str:
-        """Say how to stop the server that a run may leave running; '' where there is none of ours."""
-        if not self._on_own_server():
-            return ""
-        from headrace.adapters.server_prefect import configured_api_url
-
-        return "" if configured_api_url() else "this project's own server; to stop it: headrace server stop"
-
-    def build(self) -> Runtime:
-        if self._kind == "inline":
-            from headrace.adapters.runtime_inline import InlineRuntime
-
-            return InlineRuntime(self._cache)
-        from headrace.adapters.runtime_prefect import PrefectRuntime
-        from headrace.adapters.server_prefect import require_configured_api_url
-
-        url = local_server(self._root).url if self._on_own_server() else require_configured_api_url
-        return PrefectRuntime(
-            url,
-            self._cache.root,
-            max_workers=self._max_workers,
-            parent_id=self._sweep.flow_run_id if self._sweep else None,
-        )
-
-    def _on_own_server(self) -> bool:
-        """Tell whether a run goes to the project's own server where no other one is configured.
-
-        So does a run on a cluster, which only has the jobs of sweeps: the stages of one job run together.
-        """
-        return self._kind in ("local", *CLUSTERS)
-
-
-@cache
-def local_server(root: Path) -> Any:
-    """Return the project's Prefect server; nothing is started by that."""
-    from headrace.adapters.server_prefect import LocalServer
-
-    return LocalServer(root / "server")

@@ -23,7 +23,7 @@ def add_server(commands: Subparsers) -> None:
 
 def run_server(arguments: argparse.Namespace) -> int:
     """Tell about the local server, or stop it. Exit code 1 where none runs."""
-    from headrace.assemble import local_server
+    from headrace.runtimes import local_server
 
     server = local_server(arguments.headrace_dir.absolute())
     status = server.status()
