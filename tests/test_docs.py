@@ -31,6 +31,7 @@ from headrace.core import key, ports, record, sweep
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 EXAMPLES = DOCS / "examples"
+SLIM = ("runtime=inline", "tracker=none", "leave_out=[explain,smoke]")
 EXPERIMENTS = sorted(path.stem for path in EXAMPLES.glob("conf/experiment/*.yaml"))
 
 
@@ -44,7 +45,7 @@ def test_the_example_loads_a_published_model(tmp_path: Path) -> None:
     """`load_model.py` predicts with the model that a run published, from raw rows."""
     trained = run(
         sys.executable,
-        *("-m", "flows.train", "+experiment=penguins", "runtime=inline", "tracker=none"),
+        *("-m", "flows.train", "+experiment=penguins", *SLIM),
         cwd=tmp_path,
     )
     assert trained.returncode == 0, trained.stdout
@@ -227,7 +228,7 @@ def get_members(port: type) -> set[str]:
 
 
 def train(*overrides: str) -> list[str]:
-    return [sys.executable, "-m", "flows.train", *overrides, "runtime=inline", "tracker=none"]
+    return [sys.executable, "-m", "flows.train", *overrides, *SLIM]
 
 
 def one_record(project: Path) -> dict[str, object]:
