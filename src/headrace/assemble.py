@@ -6,7 +6,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,7 +29,7 @@ from headrace.core.choice import choose
 from headrace.core.code import CodeIndex
 from headrace.core.gate_line import failed_line
 from headrace.core.key import Key, make_key
-from headrace.core.plan import Plan, Planner, StageResult, State, name_outputs
+from headrace.core.plan import FindResult, Plan, Planner, StageResult, State, name_outputs
 from headrace.core.ports import MAIN, Codec, Judge, LakeStore, StageCache, Tracker
 from headrace.core.record import RunRecord
 from headrace.core.redactor import Redactor
@@ -178,12 +178,13 @@ def prepare(
         past=look_back(recent, before, told, code, index.definitions),
         forced=chosen.forced,
     )
-    plan = planner.plan_run(chosen.graph, external, chosen.given)
+    now = replace(planner, find_result=_looking_once(planner.find_result))
+    plan = now.plan_run(chosen.graph, external, chosen.given)
 
     def plan_with(pinned: Pinned) -> Plan:
         models = SourceModels(registries, pinned)
         then = {**external, **{uri: models.digest(uri) for uri in pinned}}
-        return planner.plan_run(chosen.graph, then, chosen.given)
+        return now.plan_run(chosen.graph, then, chosen.given)
 
     pinned = find_pinned(chosen, plan, read_models(told), lambda s: registries(s.model)[1], plan_with)
     if pinned is not None:
@@ -312,6 +313,18 @@ def _keep_code(code: CodeStore, index: CodeIndex, key: Key) -> None:
 def _make_key(index: CodeIndex, loaded: Loaded, spec: StageSpec, inputs: Mapping[str, str]) -> Key:
     params = loaded.experiment.config["stages"][spec.name].get("params") or {}
     return make_key(index, spec, params, loaded.signatures[spec.name], inputs, loaded.experiment.seed)
+
+
+def _looking_once(find: FindResult) -> FindResult:
+    """Return the same, which asks the lake once for each key: several plans of one moment share it."""
+    found: dict[str, StageResult | None] = {}
+
+    def look(spec: StageSpec, key: Key) -> StageResult | None:
+        if key.value not in found:
+            found[key.value] = find(spec, key)
+        return found[key.value]
+
+    return look
 
 
 def _find_result(cache_files: StageCache, lake: LakeStore, spec: StageSpec, key: Key) -> StageResult | None:

@@ -24,7 +24,18 @@ def test_every_experiment_loads(name: str, load: Load) -> None:
     assert loaded.experiment.publish is not None
     assert loaded.experiment.publish.model == name
     assert [spec.name for spec in loaded.graph.order] == [
-        *("ingest", "validate", "split", "preprocess", "train", "package", "evaluate", "smoke", "gate")
+        *(
+            "ingest",
+            "validate",
+            "split",
+            "preprocess",
+            "train",
+            "package",
+            "evaluate",
+            "smoke",
+            "gate",
+            "explain",
+        )
     ]
 
 

@@ -102,7 +102,7 @@ def test_an_unknown_scheme_names_the_known_ones() -> None:
     """A URI is not taken for an artifact, and its scheme must be known."""
     (problem,) = problems(stage("a", "htp://data.csv"))
     assert problem.found == "'htp://data.csv' has the unknown scheme 'htp'"
-    assert problem.hint == "there are: package:, file:, lake:"
+    assert problem.hint == "there are: package:, file:, lake:, model:"
 
 
 def test_external_inputs_make_no_edges() -> None:

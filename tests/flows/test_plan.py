@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,9 +27,12 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
 
 
-def command(flow: str, *words: str, check: int = 0) -> subprocess.CompletedProcess[str]:
+def command(
+    flow: str, *words: str, check: int = 0, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", f"flows.{flow}", *words],
+        cwd=cwd,
         env=environment(),
         capture_output=True,
         text=True,
@@ -52,9 +56,18 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which the experiment has run, for tests to copy."""
+    folder = tmp_path_factory.mktemp("trained")
+    command("train", EXPERIMENT, "runtime=inline", "tracker=none", cwd=folder)
+    return folder
+
+
 @pytest.fixture
-def trained(project: Path) -> Path:
-    command("train", EXPERIMENT, "runtime=inline", "tracker=none")
+def trained(trained_once: Path, project: Path) -> Path:
+    shutil.copytree(trained_once, project, dirs_exist_ok=True)
+    command("plan", EXPERIMENT)  # the first reader of a copied lake has SQLite put away its log
     return project
 
 

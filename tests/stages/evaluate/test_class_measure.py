@@ -48,8 +48,9 @@ def by_scikit_learn(answers: Answers, **kwargs: Any) -> dict[str, float]:
     found["precision"] = sk.precision_score(y, p, **quiet)
     if y.any():
         found["recall"] = sk.recall_score(y, p, **kwargs)
-        found["f1"] = sk.f1_score(y, p, **quiet)
         found["average_precision"] = sk.average_precision_score(y, chances[:, 1], **kwargs)
+    if y.any() or p.any():
+        found["f1"] = sk.f1_score(y, p, **quiet)
     if len(set(y)) == 2:
         found["roc_auc"] = sk.roc_auc_score(y, chances[:, 1], **kwargs)
     return found
