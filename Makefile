@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-EXTRAS := torch,lakefs,sql,polars,dask,ray,reports,data,dev
+EXTRAS := torch,lakefs,sql,polars,dask,ray,onnx,reports,data,dev
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready

@@ -113,6 +113,45 @@ class ModelNotFound(HeadraceError):
     """The lake has no such model, or the model no such version or alias."""
 
 
+class PackageRefused(HeadraceError):
+    """A package is not what was published, or holds what is not restored; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowProblem:
+    """What is wrong in one place of a request; `row` counts from 0, None where it is no row's fault."""
+
+    row: int | None
+    column: str | None
+    found: str
+    wanted: str
+
+    def __str__(self) -> str:
+        places = [
+            f"row {self.row}" if self.row is not None else "",
+            f"column {self.column}" if self.column else "",
+        ]
+        where = ", ".join(place for place in places if place)
+        return (
+            f"{where}: found {self.found}, wanted {self.wanted}"
+            if where
+            else f"found {self.found}, wanted {self.wanted}"
+        )
+
+
+class RowsRejected(HeadraceError):
+    """Rows that do not meet a model's schema. `problems` are some of them, `total` counts them all."""
+
+    def __init__(self, problems: Sequence[RowProblem], total: int) -> None:
+        self.problems, self.total = tuple(problems), total
+        shown = "; ".join(map(str, self.problems[:5]))
+        super().__init__(shown + (f"; and {total - 5} more" if total > 5 else ""))
+
+
+class Overloaded(HeadraceError):
+    """The service has as much to do as it takes; the same request may be answered later."""
+
+
 class WrongWord(HeadraceError):
     """A word on the command line that means nothing; the message says what would."""
 
