@@ -14,8 +14,8 @@ Role = Literal["stable", "canary", "shadow"]
 class Batcher(Protocol):
     """Gathers rows of several requests into one call of a model. Used from the event loop."""
 
-    async def submit(self, rows: Any, probabilities: bool) -> Answers:
-        """Answer a DataFrame. Raises `Overloaded` at once where too many rows wait, and what the model
+    async def submit(self, columns: Mapping[str, list[Any]], probabilities: bool) -> Answers:
+        """Answer checked rows. Raises `Overloaded` at once where too many requests wait, and what the model
         raises."""
 
     async def drain(self) -> None:
@@ -47,8 +47,9 @@ class Hosted(Protocol):
     def observe(self, serving: Serving, seconds: float, failed: bool) -> None:
         """Take how a request came out; a canary that errs too often is sent away by that."""
 
-    def shadow(self, request_id: str, rows: Any, answers: Answers) -> None:
-        """Let the shadow, where there is one, answer the same rows later, and compare. Never blocks."""
+    def shadow(self, request_id: str, columns: Mapping[str, list[Any]], answers: Answers) -> None:
+        """Take an answered request: drift is measured by it, and the shadow, where there is one, answers the
+        same rows later and is compared. Never blocks."""
 
 
 class Host(Protocol):
