@@ -82,11 +82,12 @@ def stability_index(before: Iterable[float], now: Iterable[float]) -> float:
     """Return the index of two rows of counts, (k,) each."""
     import numpy as np
 
-    shares: list[np.ndarray] = []
-    for counts in (before, now):
+    def shares(counts: Iterable[float]) -> np.ndarray:
         known = np.maximum(np.asarray(list(counts), dtype="float64"), EMPTY)
-        shares.append(known / known.sum())
-    q, p = shares
+        found: np.ndarray = known / known.sum()
+        return found
+
+    q, p = shares(before), shares(now)
     return float(((p - q) * np.log(p / q)).sum())
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from headrace.core.serving import Answers, Predictor, RowSchema
+from headrace.core.serving import Answers, Predictor, Request, RowSchema
 from headrace.errors import HeadraceError, ModelNotFound
 from headrace.serving.canary import Comparison, is_in_share
 from headrace.serving.drift_gauges import DriftWatch
@@ -107,11 +107,11 @@ class HostedModel:
             self._parts.metrics.canary_returned(self.name)
             self._retire("canary")
 
-    def shadow(self, request_id: str, columns: Mapping[str, list[Any]], answers: Answers) -> None:
+    def shadow(self, request_id: str, request: Request, answers: Answers) -> None:
         if self._drift is not None:
-            self._drift.take(columns, len(answers.predictions))
+            self._drift.take(request.columns, request.rows)
         if self._shadow is not None:
-            self._shadow.take(request_id, columns, answers)
+            self._shadow.take(request_id, request, answers)
 
     # --- following the registry -------------------------------------------------------------------
 

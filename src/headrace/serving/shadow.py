@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from headrace.core.serving import Answers
+from headrace.core.serving import Answers, Request
 from headrace.errors import Overloaded
 from headrace.serving.roles import Serving
 
@@ -29,13 +28,13 @@ class Shadow:
         self.serving = serving
         self._model = model
         self._metrics = metrics
-        self._waiting: asyncio.Queue[tuple[str, Mapping[str, list[Any]], Answers]] = asyncio.Queue(WAITING)
+        self._waiting: asyncio.Queue[tuple[str, Request, Answers]] = asyncio.Queue(WAITING)
         self._task = asyncio.create_task(self._work())
 
-    def take(self, request_id: str, columns: Mapping[str, list[Any]], answers: Answers) -> None:
+    def take(self, request_id: str, request: Request, answers: Answers) -> None:
         """Take a request that was answered; drop it where too many wait."""
         try:
-            self._waiting.put_nowait((request_id, columns, answers))
+            self._waiting.put_nowait((request_id, request, answers))
         except asyncio.QueueFull:
             self._metrics.shadow_dropped(self._model, len(answers.predictions))
 
@@ -51,16 +50,16 @@ class Shadow:
 
     async def _work(self) -> None:
         while True:
-            request_id, columns, answers = await self._waiting.get()
+            request_id, request, answers = await self._waiting.get()
             try:
-                await self._compare(request_id, columns, answers)
+                await self._compare(request_id, request, answers)
             finally:
                 self._waiting.task_done()
 
-    async def _compare(self, request_id: str, columns: Mapping[str, list[Any]], answers: Answers) -> None:
+    async def _compare(self, request_id: str, request: Request, answers: Answers) -> None:
         rows = len(answers.predictions)
         try:
-            theirs = await self.serving.batcher.submit(columns, answers.probabilities is not None)
+            theirs = await self.serving.batcher.submit(request)
         except Overloaded:
             self._metrics.shadow_dropped(self._model, rows)
             return
