@@ -16,7 +16,8 @@ from headrace.core.ports import MAIN, Commit, LakeStore, MergeStrategy, ObjectIn
 from headrace.core.record import branch_of
 from headrace.core.spec import PublishSpec
 from headrace.errors import MergeConflict, ModelNotFound, RefNotFound
-from headrace.publish import Outcome, find_aliased, find_version, publish_run, read_registry, registry_path
+from headrace.publish import Outcome, publish_run
+from headrace.registry import find_aliased, find_version, read_registry, registry_path
 from tests.lakefs_server import connect, server
 
 __all__ = ["server"]
