@@ -41,7 +41,6 @@ from headrace.project import Project, open_project
 PROJECT = ("lake", "headrace_dir")  # keys of the project, which every command takes
 
 _OF_PROJECT = re.compile(rf"({'|'.join(PROJECT)})(\.[^=]*)?=")
-_REASON = re.compile(r"force=(?![\"'\[{$])(.+)")
 _WHOLE_ID = re.compile(r"[0-9]{8}-[0-9]{6}-\w+")
 _WIDTH = 8
 
@@ -49,17 +48,8 @@ _WIDTH = 8
 def parse(words: Sequence[str]) -> tuple[DeploySettings, list[str]]:
     """Return what is asked for, and the words that choose the project's lake. Raises `ConfigError`."""
     of_project = [word for word in words if _OF_PROJECT.match(word)]
-    others = [_quote(word) for word in words if word not in of_project]
-    return load_settings(compose("deploy", others, for_experiment=False)), of_project
-
-
-def _quote(word: str) -> str:
-    """Quote a reason, which the shell hands over without quotes; Hydra would read commas as a sweep."""
-    found = _REASON.fullmatch(word)
-    if found is None:
-        return word
-    text = found[1].replace("\\", "\\\\").replace('"', '\\"')
-    return f'force="{text}"'
+    others = [word for word in words if word not in of_project]
+    return load_settings(compose("deploy", [], for_experiment=False), others), of_project
 
 
 def make_deployer(project: Project, settings: DeploySettings) -> Deployer:

@@ -110,4 +110,4 @@ def _unasked(why: str) -> Check:
 
 def _no(model: str, alias: str, bad: Sequence[Check]) -> GateRejected:
     lines = [f"the gate says no, {model}@{alias} stays", *(f"  - {failed_line(check)}" for check in bad)]
-    return GateRejected("\n".join([*lines, "to go on all the same, add: 'force=\"why it is right\"'"]))
+    return GateRejected("\n".join([*lines, "to go on all the same, add: 'force=why it is right'"]))

@@ -33,7 +33,7 @@ class CannotAsk(GateRejected):
 
     @classmethod
     def by(cls, run: str, why: str) -> CannotAsk:  # type: ignore[override]
-        hint = "to go on without it, add: 'force=\"why it is right\"'"
+        hint = "to go on without it, add: 'force=why it is right'"
         return cls(f"the gate of run {run} cannot be asked again: {why}\n{hint}")
 
 

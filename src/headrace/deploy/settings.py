@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Optional
 
-from omegaconf import MISSING, DictConfig
+import yaml
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from headrace.config.resolve import resolve
 from headrace.config.typed import typed_node
@@ -22,6 +23,7 @@ ACTIONS: tuple[Action, ...] = ("run", "version", "rollback", "promote", "remove"
 
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _VERSION_LIKE = re.compile(r"v[0-9]+")
+_MAPPINGS = ("aliases", "canary")
 _RESERVED = ("latest", "candidate")  # W&B's, and those of every model that a run made
 
 
@@ -91,9 +93,15 @@ class DeploySettings:
     canary: CanarySettings
 
 
-def load_settings(cfg: DictConfig) -> DeploySettings:
-    """Check a composed config. Raises `ConfigError` with every problem."""
+def load_settings(cfg: DictConfig, words: Sequence[str] = ()) -> DeploySettings:
+    """Check a composed config with what a command line says on top. Raises `ConfigError`, every problem told.
+
+    The words are not Hydra's: `model=flights` would be an option of the group `conf/model/`, and a reason
+    with a comma a sweep.
+    """
     problems: list[Problem] = []
+    for word in words:
+        problems += _apply(cfg, word)
     data = resolve(cfg, problems)
     node: DeployNode = typed_node(DeployNode, "", data, problems)
     aliases = {name: _alias(name, one, problems) for name, one in node.aliases.items()}
@@ -112,6 +120,23 @@ def load_settings(cfg: DictConfig) -> DeploySettings:
             max_latency_ratio=canary.max_latency_ratio,
         ),
     )
+
+
+def _apply(cfg: DictConfig, word: str) -> Iterable[Problem]:
+    """Write `key=value` into a config; text stays as it was typed."""
+    key, equals, text = word.partition("=")
+    first = key.partition(".")[0]
+    known = {one.name: str(one.type) for one in fields(DeployNode)}
+    if not equals or first not in known or (key != first and first not in _MAPPINGS):
+        yield Problem(key, "there is no such key", did_you_mean(key, [*known, "lake"], "{}=…"))
+        return
+    try:
+        is_text = "str" in known[first] and key == first
+        value = text if is_text and text != "null" else yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        yield Problem(key, f"{text!r} is no value: {str(error).splitlines()[0]}", "quote it")
+        return
+    OmegaConf.update(cfg, key, value, force_add=True)
 
 
 def _readable(problem: Problem) -> Problem:
@@ -147,9 +172,9 @@ def _request(node: DeployNode, aliases: Mapping[str, AliasNode], problems: list[
     if action == "promote" and node.promote == alias:
         problems.append(Problem("promote", f"{alias} cannot be promoted to itself", "type: promote=canary"))
     if node.force is not None and not node.force.strip():
-        problems.append(Problem("force", "gives no reason", "type: 'force=\"why it is right\"'"))
+        problems.append(Problem("force", "gives no reason", "type: 'force=why it is right'"))
     if action == "remove" and known.gate and node.force is None:
-        hint = f"type: rollback=true alias={alias}, or say why: 'force=\"why it is right\"'"
+        hint = f"type: rollback=true alias={alias}, or say why: 'force=why it is right'"
         problems.append(Problem("remove", f"{alias} is what services answer by", hint))
     return Request(
         model=node.model,
