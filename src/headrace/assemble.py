@@ -354,7 +354,10 @@ def codecs() -> tuple[Codec, ...]:
     from headrace.adapters.codec_figure import FigureCodec
     from headrace.adapters.codec_files import FilesCodec
     from headrace.adapters.codec_json import JsonCodec
+    from headrace.adapters.codec_package import PackageCodec
     from headrace.adapters.codec_table import TableCodec
 
+    estimators = EstimatorCodec()
     # A dict of figures is one, and no JSON.
-    return (TableCodec(), ArrayCodec(), FigureCodec(), JsonCodec(), EstimatorCodec(), FilesCodec())
+    tables = (TableCodec(), ArrayCodec(), FigureCodec(), JsonCodec())
+    return (*tables, PackageCodec(estimators), estimators, FilesCodec())

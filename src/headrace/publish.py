@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace.core.artifact import Artifact
+from headrace.core.digest import digest_bytes
 from headrace.core.ports import MAIN, LakeStore, ObjectInfo
 from headrace.core.record import branch_of
 from headrace.core.spec import PublishSpec
 from headrace.errors import LakeBusy, MergeConflict, NoChanges
 from headrace.registry import (
     ANY,
+    FORMAT,
     Move,
-    find_aliased,
     find_tag,
     find_version,
-    read_current,
     read_registry,
     registry_path,
     require_holder,
@@ -31,18 +31,7 @@ from headrace.registry import (
     tag_version,
 )
 
-__all__ = [
-    "Outcome",
-    "find_aliased",
-    "find_tag",
-    "find_version",
-    "publish_run",
-    "read_current",
-    "read_registry",
-    "registry_path",
-    "tag_name",
-]
-
+VERSION = "version.json"  # beside the package: which version it is, and the digest of every file
 _TRIES = 20
 _LOOK_BACK = 1000  # commits of `main` among which the one that published a version is looked for
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")  # what follows in `birds-v2`; not in `birds-v2-old`
@@ -67,11 +56,13 @@ def publish_run(
     read: Mapping[str, int | None] | None = None,
     move: Move | None = None,
     expect: int | None = ANY,
+    beside: Mapping[str, bytes] | None = None,
 ) -> Outcome:
     """Merge the run's branch into `main` with the package as a new version behind the alias.
 
     The registry keeps with the version which models it was compared with: `read`, versions by URI; and
     in its history what `move` says of the alias. `expect` is the version that the alias must still name.
+    Files `beside` the package say where it comes from, by their names.
 
     Where the package is a version already, `main` and the alias stay as they are: somebody may have
     moved the alias since, and the same result is no reason to move it back. Raises `MergeConflict`
@@ -91,7 +82,7 @@ def publish_run(
         version = _next_version(lake, registry, spec.model)
         _add_version(registry, version, run_id, spec, package, figures, read or {})
         move.apply(registry, version)
-        _stage(lake, branch, run_id, spec, version, package, registry, record_json)
+        _stage(lake, branch, run_id, spec, version, package, registry, record_json, beside or {})
         message = f"publish {spec.model} version {version} from run {run_id}"
         lake.commit(branch, message, {"run": run_id, **metadata}, allow_empty=True)
         try:
@@ -184,12 +175,28 @@ def _stage(
     package: Artifact,
     registry: Mapping[str, Any],
     record_json: bytes,
+    beside: Mapping[str, bytes],
 ) -> None:
+    folder = f"models/{spec.model}/{version}"
     # The package may stand on another run's branch, which will be collected one day: link it.
     prefix = f"{package.path}/"
     below = [i for i in lake.list(package.commit, prefix=prefix) if isinstance(i, ObjectInfo)]
+    digests: dict[str, str] = {}
     for info in below or [lake.stat(package.commit, package.path)]:
         name = info.path.removeprefix(prefix) if below else package.path.rpartition("/")[2]
-        lake.link(branch, f"models/{spec.model}/{version}/{name}", package.commit, info.path)
+        digests[name] = info.digest
+        lake.link(branch, f"{folder}/{name}", package.commit, info.path)
+    for name, data in beside.items():
+        digests[name] = digest_bytes(data)
+        lake.put(branch, f"{folder}/{name}", data)
+    about = {
+        "format": FORMAT,
+        "model": spec.model,
+        "version": version,
+        "run": run_id,
+        "digest": package.digest,
+        "files": digests,
+    }
+    lake.put(branch, f"{folder}/{VERSION}", json.dumps(about, indent=1).encode())
     lake.put(branch, registry_path(spec.model), json.dumps(registry, indent=1).encode())
     lake.put(branch, f"runs/{run_id}/run.json", record_json)

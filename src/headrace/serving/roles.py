@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from headrace.core.serving import Answers, Predictor, RowSchema
+from headrace.core.serving import Answers, Predictor, Request, RowSchema
 
 Role = Literal["stable", "canary", "shadow"]
 
@@ -14,9 +14,9 @@ Role = Literal["stable", "canary", "shadow"]
 class Batcher(Protocol):
     """Gathers rows of several requests into one call of a model. Used from the event loop."""
 
-    async def submit(self, rows: Any, probabilities: bool) -> Answers:
-        """Answer a DataFrame. Raises `Overloaded` at once where too many rows wait, and what the model
-        raises."""
+    async def submit(self, request: Request) -> Answers:
+        """Answer a request that was checked. Raises `Overloaded` at once where too many wait, and what the
+        model raises."""
 
     async def drain(self) -> None:
         """Wait until everything that was taken is answered, and take nothing more."""
@@ -47,7 +47,7 @@ class Hosted(Protocol):
     def observe(self, serving: Serving, seconds: float, failed: bool) -> None:
         """Take how a request came out; a canary that errs too often is sent away by that."""
 
-    def shadow(self, request_id: str, rows: Any, answers: Answers) -> None:
+    def shadow(self, request_id: str, request: Request, answers: Answers) -> None:
         """Let the shadow, where there is one, answer the same rows later, and compare. Never blocks."""
 
 

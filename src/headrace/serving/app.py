@@ -1,0 +1,82 @@
+"""The service as one FastAPI application: which path is answered by what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from headrace.serving.exchange import SCOPE_KEY, Exchange, Reply, json_reply
+from headrace.serving.front import Endpoint, Front
+from headrace.serving.metrics import CONTENT_TYPE, Metrics
+from headrace.serving.predict import Predictions
+from headrace.serving.request_log import RequestLog
+from headrace.serving.roles import Host, PredictionLog
+from headrace.serving.settings import ServeSettings
+
+
+def make_app(
+    host: Host,
+    settings: ServeSettings,
+    log: PredictionLog,
+    metrics: Metrics,
+    requests: RequestLog | None = None,
+) -> FastAPI:
+    """Make the application for one host.
+
+    Endpoints take the raw request: the model's own schema reads the bytes, once, and FastAPI's
+    validation would only read them twice.
+    """
+    app = FastAPI(title="headrace", redirect_slashes=False, docs_url=None, redoc_url=None, openapi_url=None)
+    predictions = Predictions(host, settings, log)
+    app.router.routes[:] = _routes(host, predictions, metrics)
+    app.add_exception_handler(HTTPException, _not_here)
+    app.add_middleware(
+        Front,
+        token=settings.token,
+        bodies=predictions.bodies,
+        metrics=metrics,
+        log=requests or RequestLog(),
+    )
+    if settings.allow_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(settings.allow_origins), allow_methods=["GET", "POST"]
+        )
+    return app
+
+
+def _routes(host: Host, predictions: Predictions, metrics: Metrics) -> list[Route]:
+    def route(path: str, handler: Any, method: str = "GET") -> Route:
+        return Route(path, Endpoint(handler, path), methods=[method])
+
+    async def live(_: Exchange) -> Reply:
+        return json_reply({"live": True})
+
+    async def ready(_: Exchange) -> Reply:
+        return json_reply({"ready": host.ready}, 200 if host.ready else 503)
+
+    async def figures(_: Exchange) -> Reply:
+        return Reply(metrics.text(), media=CONTENT_TYPE.encode())
+
+    return [
+        route("/predict", predictions.post, "POST"),
+        route("/models/{name}/predict", predictions.post, "POST"),
+        route("/health/live", live),
+        route("/health/ready", ready),
+        route("/metrics", figures),
+    ]
+
+
+async def _not_here(request: HttpRequest, error: Exception) -> Response:
+    """Tell of a path or method that nothing answers, in the form of every other refusal."""
+    assert isinstance(error, HTTPException)
+    exchange: Exchange = request.scope[SCOPE_KEY]
+    exchange.status = error.status_code
+    reply = json_reply({"error": f"{error.detail}: {request.method} {request.url.path[:200]}; see /docs"})
+    headers = {**(error.headers or {}), "x-request-id": exchange.id}
+    return Response(reply.body, error.status_code, headers, "application/json")

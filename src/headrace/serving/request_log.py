@@ -1,0 +1,44 @@
+"""One line of JSON on stderr for each request."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, TextIO
+
+from pydantic_core import to_json
+
+from headrace.serving.exchange import Exchange
+
+
+class RequestLog:
+    """Writes who asked what, and how it came out. Never a body, a header or a parameter: these are private.
+
+    Levels are `info`, `warning` (refused) and `error` (failed here); `quiet` leaves out what went well.
+    """
+
+    def __init__(self, stream: TextIO | None = None, quiet: bool = False) -> None:
+        self._stream = stream
+        self._quiet = quiet
+
+    def write(self, exchange: Exchange) -> None:
+        """Write one request that is answered."""
+        level = "error" if exchange.status >= 500 else "warning" if exchange.status >= 400 else "info"
+        if self._quiet and level == "info":
+            return
+        line: dict[str, Any] = {
+            "time": round(time.time(), 3),
+            "level": level,
+            "request_id": exchange.id,
+            "method": exchange.scope["method"],
+            "path": exchange.scope["path"][:200],
+            "status": exchange.status,
+            "seconds": round(exchange.seconds, 6),
+        }
+        if exchange.model:
+            line |= {"model": exchange.model, "version": exchange.version, "rows": exchange.rows}
+        if exchange.trouble:
+            line["trouble"] = exchange.trouble
+        # A path may hold what is no text (a lone surrogate): it is replaced, not raised.
+        stream = self._stream or sys.stderr
+        stream.write(to_json(line, inf_nan_mode="null", serialize_unknown=True).decode() + "\n")

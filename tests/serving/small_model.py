@@ -1,0 +1,194 @@
+"""A small real model as the service sees it: a scikit-learn pipeline, its schema, a host of one version."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from headrace.core.model_signature import InputColumn, ModelSignature
+from headrace.core.serving import Answers, Checked, Columns, Request
+from headrace.errors import RowProblem, RowsRejected
+from headrace.serving.batcher import AdaptiveBatcher
+from headrace.serving.metrics import Metrics
+from headrace.serving.roles import Hosted, Prediction, Serving
+
+SIGNATURE = ModelSignature(
+    inputs=(
+        InputColumn(name="length", dtype="float64"),
+        InputColumn(name="age", dtype="int64", checks={"greater_than_or_equal_to": 0}),
+        InputColumn(name="colour", dtype="str", checks={"isin": ["red", "green"]}),
+    ),
+    task="classification",
+    dtype="str",
+    classes=("no", "yes"),
+    probabilities=True,
+)
+ROW = {"length": 1.5, "age": 3, "colour": "red"}
+KINDS: Mapping[str, Any] = {"float64": (int, float), "int64": int, "str": str}
+
+
+def fit() -> Pipeline:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {
+            "length": rng.normal(size=200),
+            "age": rng.integers(0, 9, 200),
+            "colour": rng.choice(["red", "green"], 200),
+        }
+    )
+    kinds = [["n", StandardScaler(), ["length", "age"]], ["c", OneHotEncoder(), ["colour"]]]
+    model = Pipeline([["prepare", ColumnTransformer(kinds)], ["model", LogisticRegression()]])
+    return model.fit(rows, np.where(rows["length"] + rows["age"] > 4, "yes", "no"))
+
+
+class SmallModel:
+    """A predictor; what it is asked can be held back, and made to fail on a row."""
+
+    def __init__(self, name: str = "flights", version: int = 3, estimator: Any = None) -> None:
+        self.name, self.version, self.digest = name, version, "sha256:0"
+        self.signature = SIGNATURE
+        self.example: Columns = {key: [value] for key, value in ROW.items()}
+        self.expected: Columns = {"prediction": ["yes"]}
+        self.estimator = estimator or FITTED
+        self.go = threading.Event()
+        self.go.set()
+        self.calls: list[int] = []
+        self.fails_on: float | None = None
+
+    def answer(self, rows: Any, probabilities: bool = False) -> Answers:
+        self.calls.append(len(rows))
+        assert self.go.wait(20)
+        if self.fails_on is not None and (rows["length"] == self.fails_on).any():
+            raise ZeroDivisionError("a secret of the model")
+        predictions = self.estimator.predict(rows)
+        return Answers(
+            predictions=predictions,
+            probabilities=self.estimator.predict_proba(rows) if probabilities else None,
+        )
+
+
+FITTED = fit()
+
+
+class SmallSchema:
+    """Checks rows of the small model, in few words."""
+
+    def __init__(self, signature: ModelSignature = SIGNATURE) -> None:
+        self.signature = signature
+
+    def parse_json(self, body: bytes) -> Request:
+        try:
+            said = json.loads(body)
+            if "records" in said:
+                columns = {name: [row[name] for row in said["records"]] for name in self.signature.names}
+            else:
+                columns = {name: said["columns"][name] for name in self.signature.names}
+        except (ValueError, TypeError, KeyError) as error:
+            found = RowProblem(row=None, column=None, found=repr(error), wanted="rows")
+            raise RowsRejected([found], 1) from None
+        request = self.require_columns(columns)
+        return Request(
+            columns=request.columns, rows=request.rows, probabilities=said.get("probabilities") is True
+        )
+
+    def check_columns(self, columns: Columns, as_text: bool = False) -> Checked:
+        raise NotImplementedError
+
+    def require_columns(self, columns: Columns) -> Request:
+        problems = []
+        if sorted(columns) != sorted(self.signature.names):
+            problems.append(
+                RowProblem(row=None, column=None, found=str(sorted(columns)), wanted="its columns")
+            )
+            raise RowsRejected(problems, 1)
+        rows = len(next(iter(columns.values())))
+        for column in self.signature.inputs:
+            for row, value in enumerate(columns[column.name]):
+                if isinstance(value, bool) or not isinstance(value, KINDS[column.dtype]):
+                    problems.append(
+                        RowProblem(row=row, column=column.name, found=repr(value), wanted=column.dtype)
+                    )
+        if problems:
+            raise RowsRejected(problems[:20], len(problems))
+        return Request(columns={name: list(columns[name]) for name in self.signature.names}, rows=rows)
+
+    def to_frame(self, columns: Columns, as_text: bool = False) -> Any:
+        return pd.DataFrame(dict(columns))
+
+    def json_schema(self) -> dict[str, Any]:
+        row = {
+            "type": "object",
+            "properties": {
+                "length": {"type": "number"},
+                "age": {"type": "integer", "minimum": 0},
+                "colour": {"type": "string", "enum": ["red", "green"]},
+            },
+            "required": list(ROW),
+            "additionalProperties": False,
+        }
+        records = {"type": "array", "items": row, "minItems": 1}
+        return {
+            "type": "object",
+            "properties": {"records": records, "probabilities": {"type": "boolean"}},
+            "required": ["records"],
+            "additionalProperties": False,
+        }
+
+
+class OneVersion:
+    """A hosted model without canary and shadow, that remembers what it was told."""
+
+    def __init__(self, serving: Serving) -> None:
+        self.name, self.stable = serving.predictor.name, serving
+        self.keys: list[str | None] = []
+        self.observed: list[bool] = []
+        self.shadowed: list[str] = []
+
+    def choose(self, key: str | None) -> Serving:
+        self.keys.append(key)
+        return self.stable
+
+    def observe(self, serving: Serving, seconds: float, failed: bool) -> None:
+        self.observed.append(failed)
+
+    def shadow(self, request_id: str, request: Request, answers: Answers) -> None:
+        self.shadowed.append(request_id)
+
+
+class ListHost:
+    """A host of given models."""
+
+    def __init__(self, models: Sequence[OneVersion]) -> None:
+        self.models: Mapping[str, Hosted] = {model.name: model for model in models}
+        self.ready = True
+
+
+class ListLog:
+    """A prediction log that is a list."""
+
+    def __init__(self) -> None:
+        self.written: list[Prediction] = []
+
+    def write(self, prediction: Prediction) -> None:
+        self.written.append(prediction)
+
+    def close(self) -> None:
+        pass
+
+
+def serve_small(
+    model: SmallModel, metrics: Metrics, max_waiting: int = 256, max_rows: int = 1024
+) -> OneVersion:
+    """Host a small model with a real batcher."""
+    schema = SmallSchema(model.signature)
+    batcher = AdaptiveBatcher(model, schema, max_rows=max_rows, max_waiting=max_waiting, metrics=metrics)
+    return OneVersion(Serving(predictor=model, schema=schema, batcher=batcher, role="stable"))
