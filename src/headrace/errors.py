@@ -122,6 +122,14 @@ class AliasMoved(HeadraceError):
         return cls(f"{model}@{alias} names {now} by now, not {before}: somebody moved it; try again")
 
 
+class DeploymentUndone(HeadraceError):
+    """A service refused the version, so the alias is back where it was."""
+
+
+class DeploymentUnfinished(HeadraceError):
+    """The alias moved, and not every service follows yet; the next deployment looks again."""
+
+
 class PackageRefused(HeadraceError):
     """A package is not what was published, or holds what is not restored; the message names it."""
 

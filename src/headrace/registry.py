@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -223,8 +223,9 @@ def move_alias(
     deployment: str | None = None,
     checks: Sequence[Mapping[str, Any]] = (),
     expect: int | None = ANY,
+    clears: Sequence[str] = (),
 ) -> Moved:
-    """Let an alias name a version, as one commit on `main`.
+    """Let an alias name a version, as one commit on `main`, and the aliases `clears` nothing any more.
 
     The commit of a deployment is made once, however often this is called: the second call returns the
     first one's. `expect` is the version that the alias was found to name when this was decided, None
@@ -238,7 +239,11 @@ def move_alias(
     def change(registry: dict[str, Any]) -> Mapping[str, Any]:
         find_numbered(registry, to)
         require_holder(registry, alias, expect)
-        return move.apply(registry, to)
+        entry = move.apply(registry, to)
+        for other in clears:
+            if holder(registry, other) is not None:
+                Move(alias=other, why="remove", run=run, deployment=deployment).apply(registry, None)
+        return entry
 
     return _change(lake, model, move, f"{why} {model} version {to}: {alias}", change)
 
@@ -249,6 +254,7 @@ def remove_alias(
     alias: str,
     *,
     why: Why = "remove",
+    forced: str | None = None,
     deployment: str | None = None,
     expect: int | None = ANY,
 ) -> Moved:
@@ -256,12 +262,12 @@ def remove_alias(
 
     Raises `ModelNotFound` where there is no such alias.
     """
-    move = Move(alias=alias, why=why, deployment=deployment)
+    move = Move(alias=alias, why=why, forced=forced, deployment=deployment)
 
     def change(registry: dict[str, Any]) -> Mapping[str, Any]:
         require_holder(registry, alias, expect)
         found = find_aliased(registry, alias)
-        return Move(alias=alias, why=why, run=found["run"], deployment=deployment).apply(registry, None)
+        return replace(move, run=found["run"]).apply(registry, None)
 
     return _change(lake, model, move, f"{why} {model}: {alias}", change)
 
@@ -281,7 +287,7 @@ def _change(
     change: Callable[[dict[str, Any]], Mapping[str, Any]],
 ) -> Moved:
     """Change a registry on a branch of its own and merge it; others' changes are read and kept."""
-    branch = change_branch(model, move)
+    branch = _branch(move)
     metadata = {"model": model, "alias": move.alias}
     metadata |= {"deployment": move.deployment} if move.deployment else {}
     for _ in range(_TRIES):
@@ -305,9 +311,19 @@ def _change(
     raise LakeBusy(f"others change the aliases of {model} without pause; the same command tries again")
 
 
-def change_branch(model: str, move: Move) -> str:
+def _branch(move: Move) -> str:
     """Return the branch on which a change is made: a deployment has its own, found again after a kill."""
-    return f"alias-{move.deployment or datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f')}-{move.why}"
+    return f"{_branches(move.deployment or datetime.now(UTC).strftime('%Y%m%d-%H%M%S-%f'))}-{move.why}"
+
+
+def _branches(deployment: str) -> str:
+    return f"alias-{deployment}"
+
+
+def drop_changes(lake: LakeStore, deployment: str) -> None:
+    """Drop what a deployment that was killed left beside `main`."""
+    for branch in lake.branches(f"{_branches(deployment)}-"):
+        _drop(lake, branch.name)
 
 
 def _drop(lake: LakeStore, branch: str) -> None:
