@@ -19,6 +19,7 @@ from headrace.adapters.stat_cache import StatCache
 from headrace.config.command import compose_command
 from headrace.config.serve import ServeNode, as_mapping, load_serve
 from headrace.core.code import CodeIndex
+from headrace.loaded import name_whole
 from headrace.served import TOKEN, serve
 from headrace.serving.settings import CanarySettings, LogSettings, ServeSettings
 
@@ -32,7 +33,7 @@ def read_settings(words: Sequence[str]) -> ServeSettings:
     node = dict(as_mapping(load_serve(cfg, index, token)))
     node.pop("insecure")
     log, canary = LogSettings(**as_mapping(node.pop("log"))), CanarySettings(**as_mapping(node.pop("canary")))
-    models = tuple(node.pop("model"))
+    models = tuple(name_whole(one) for one in node.pop("model"))
     return ServeSettings(
         **{**node, "headrace_dir": str(root)}, models=models, token=token, log=log, canary=canary
     )

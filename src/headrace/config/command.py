@@ -7,7 +7,7 @@ comma a sweep. Words of the project's own groups (`lake=lakefs`, `runtime=inline
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -60,8 +60,8 @@ def _types(schema: type[Any], prefix: str = "") -> Mapping[str, str]:
     """Return the types of the keys, by their dotted names."""
     found: dict[str, str] = {}
     for one in fields(schema):
-        nested = one.default_factory if isinstance(one.default_factory, type) else None
-        if nested is not None and hasattr(nested, "__dataclass_fields__"):
+        nested: Any = one.default_factory
+        if is_dataclass(nested) and isinstance(nested, type):
             found.update(_types(nested, f"{prefix}{one.name}."))
         else:
             found[f"{prefix}{one.name}"] = str(one.type)
