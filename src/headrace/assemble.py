@@ -54,7 +54,7 @@ from headrace.execute import artifact_is_there
 from headrace.job import Job
 from headrace.past import look_back, read_run, recent_runs
 from headrace.project import build_lake
-from headrace.publish import find_tag, find_version, read_current, read_registry, tag_name
+from headrace.registry import find_tag, find_version, read_current, read_registry, tag_name
 from headrace.runtimes import Runtimes
 
 T = TypeVar("T")
@@ -354,7 +354,10 @@ def codecs() -> tuple[Codec, ...]:
     from headrace.adapters.codec_figure import FigureCodec
     from headrace.adapters.codec_files import FilesCodec
     from headrace.adapters.codec_json import JsonCodec
+    from headrace.adapters.codec_package import PackageCodec
     from headrace.adapters.codec_table import TableCodec
 
+    estimators = EstimatorCodec()
     # A dict of figures is one, and no JSON.
-    return (TableCodec(), ArrayCodec(), FigureCodec(), JsonCodec(), EstimatorCodec(), FilesCodec())
+    tables = (TableCodec(), ArrayCodec(), FigureCodec(), JsonCodec())
+    return (*tables, PackageCodec(estimators), estimators, FilesCodec())

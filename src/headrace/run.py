@@ -15,12 +15,12 @@ from uuid import uuid4
 from headrace.challenge import read_models
 from headrace.context import Display
 from headrace.core.artifact import Artifact
-from headrace.core.key import python_version
 from headrace.core.plan import Plan
 from headrace.core.record import RunRecord, StageRecord, UnreadableRecord
 from headrace.errors import GateRejected, HeadraceError, ObjectDamaged, ObjectNotFound, Pruned
 from headrace.execute import Workbench
 from headrace.job import Job
+from headrace.provenance import describe_origin, list_packages
 from headrace.publish import publish_run
 from headrace.stage_loop import StageLoop
 from headrace.tracking import Tracking
@@ -168,6 +168,7 @@ class _Run:
                 self._record_bytes(),
                 {"key": key, **_metadata(self.record)},
                 read_models(self.job.sources_told),
+                beside=describe_origin(self.record, self.job.lake, spec.model),
             )
         except (ObjectDamaged, ObjectNotFound):
             self.job.cache.forget(key)  # the same command then makes the package anew
@@ -182,7 +183,7 @@ class _Run:
     def _finish(self) -> None:
         record = self.record
         record.seconds = self._seconds()
-        record.packages = _packages(record)
+        record.packages = list_packages(record)
         self._save()
         with suppress(KeyboardInterrupt):  # what was to be recorded is; only the tracker's copy may lag
             self.tracking.finish(record, self._commit_id())
@@ -251,10 +252,3 @@ def _new_record(job: Job) -> RunRecord:
         resume=job.resume,
         sweep=job.sweep.to_json() if job.sweep else None,
     )
-
-
-def _packages(record: RunRecord) -> dict[str, str]:
-    found: dict[str, str] = {"python": python_version()}
-    for stage in record.stages:
-        found.update((stage.key_parts or {}).get("packages", {}))
-    return dict(sorted(found.items()))

@@ -321,7 +321,7 @@ Text = Callable[..., str]
         ),
         pytest.param(
             [PENGUINS, "+stages.package.outputs.modle=x"],
-            "stages.package.outputs.modle: headrace.stages.package.join_model returns no 'modle' "
+            "stages.package.outputs.modle: headrace.stages.package.make_package returns no 'modle' "
             "did you mean stages.package.outputs.model=<artifact>?",
             id="output that the function does not return",
         ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +12,9 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression
 
 from headrace.adapters.codec_estimator import EstimatorCodec
+from headrace.adapters.codec_package import PackageCodec
+from headrace.core.model_signature import InputColumn, ModelSignature
+from headrace.core.package import Package
 from headrace.errors import StageError
 from headrace.stages.smoke import answer_in_fresh_process
 
@@ -20,7 +22,9 @@ ROWS = pd.DataFrame({"x": [0.0, 1.0, 2.0], "colour": pd.Categorical(["red", "blu
 
 
 def stored(estimator: Any, folder: Path) -> Path:
-    EstimatorCodec().write(estimator, folder / "model")
+    signature = ModelSignature(inputs=(InputColumn(name="x", dtype="float64"),))
+    package = Package(estimator=estimator, signature=signature, example={"x": [1.0]}, expected={})
+    PackageCodec(EstimatorCodec()).write(package, folder / "model")
     return folder / "model"
 
 
@@ -61,11 +65,10 @@ def test_a_package_that_cannot_answer_says_why(tmp_path: Path) -> None:
 def test_a_package_that_is_damaged_does_not_load(tmp_path: Path) -> None:
     """A file that is not what the manifest says stops it before anything is read from it."""
     model = stored(DummyClassifier().fit(ROWS, [0, 0, 1]), tmp_path)
-    manifest = json.loads((model / "manifest.json").read_text())
-    (model / "manifest.json").write_text(json.dumps({**manifest, "format": 99}))
+    (model / "estimator" / "manifest.json").write_text("{}")
     found = try_out(model, tmp_path)
     assert (found["loads"], found["answers"]) == (False, False)
-    assert "format 99" in found["error"] or "headrace" in found["error"]
+    assert "estimator/manifest.json is not the file that was published" in found["error"]
 
 
 def test_a_package_that_takes_too_long_does_not_load(tmp_path: Path) -> None:

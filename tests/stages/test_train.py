@@ -66,7 +66,8 @@ def test_the_published_model_takes_raw_rows_and_answers_in_labels(
     fitted = train.fit(made["train_features"], made["train_target"], LogisticRegression(), context)[
         "estimator"
     ]
-    model = package.join_model(made["preprocessor"], fitted)["model"]
+    made_of_all = package.make_package(made["preprocessor"], fitted, table, "kind")["model"]
+    model = made_of_all.estimator
     assert set(model.predict(table[["place", "size"]])) == {"hi", "lo"}
     scored = evaluate.classification(fitted, made["test_features"], made["test_target"])
     assert scored["metrics"]["accuracy"] == pytest.approx((model.predict(table) == table["kind"]).mean())

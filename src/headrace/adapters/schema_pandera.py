@@ -93,6 +93,22 @@ class PanderaChecker:
         return rows, failures.drop_duplicates(subset=["column", "check", "index"])
 
 
+def describe_schema(schema: Mapping[str, Any] | str | None) -> dict[str, Any]:
+    """Return a schema as what `pandera.io.to_yaml` writes, as a mapping; {} for none.
+
+    Of a `DataFrameModel` checks that have no name in Pandera are left out: nothing can be said of them.
+    """
+    if schema is None:
+        return {}
+    path = schema if isinstance(schema, str) else schema.get("model")
+    if not path:
+        return dict(_plain(schema))
+    from pandera.io.pandas_io import serialize_schema
+
+    told: dict[str, Any] = serialize_schema(_from_model(str(path)))
+    return told
+
+
 def _structure(failure: Mapping[Any, Any]) -> str:
     if failure["check"] == "column_in_dataframe":
         return f"column {failure['value']} is missing"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from headrace.core.ports import Context
 
-READER = "headrace.adapters.codec_estimator"  # as a command it reads a package and predicts
+READER = "headrace.loaded"  # as a command it reads a package and predicts
 CLOSE = 1e-6  # relative, for numbers: another process may add up in another order
 
 

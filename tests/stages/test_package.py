@@ -1,0 +1,81 @@
+"""A package says what the model takes and gives, and its example is nobody's row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from headrace.core.package import Package
+from headrace.errors import StageError
+from headrace.stages.package import make_package
+from headrace.stages.preprocess import tabular
+
+ROWS = pd.DataFrame(
+    {
+        "age": np.array([20, 30, 30, 40, 90], dtype="int64"),
+        "place": pd.Series(["n", "s", None, "n", "e"], dtype="str"),
+        "code": ["q", "r", "s", "t", "u"],
+        "rich": [True, False, True, False, True],
+    }
+)
+SCHEMA = {
+    "columns": {
+        "age": {"dtype": "int64", "greater_than": 0},
+        "place": {"dtype": "str", "nullable": True, "metadata": {"private": "hash"}},
+        "code": {"dtype": "str"},
+        "rich": {"dtype": "bool"},
+    }
+}
+
+
+def package_of(target: str, estimator: Any, **more: Any) -> Package:
+    made = tabular(ROWS, ROWS, target, ["code"])
+    fitted = estimator.fit(made["train_features"], made["train_target"])
+    found: Package = make_package(made["preprocessor"], fitted, ROWS, target, ["code"], **more)["model"]
+    return found
+
+
+def test_a_classifier_tells_its_columns_and_classes() -> None:
+    """What it reads is required, the target and dropped columns are ignored, labels are in order."""
+    package = package_of("rich", LogisticRegression(), schema=SCHEMA)
+    signature = package.signature
+    assert signature.names == ("age", "place")
+    assert signature.ignored == ("rich", "code")
+    assert (signature.task, signature.dtype, signature.classes) == ("classification", "bool", (False, True))
+    assert signature.inputs[0].checks == {"greater_than": 0}
+
+
+def test_the_example_is_of_middle_and_most_frequent_values_with_the_models_answer() -> None:
+    """It is one row in JSON, and the answer to it is what the estimator says."""
+    package = package_of("rich", LogisticRegression())
+    assert package.example == {"age": [30], "place": ["n"]}
+    row = pd.DataFrame({"age": [30], "place": ["n"]})
+    answers = package.answer(row, probabilities=True)
+    assert package.expected["prediction"] == answers.predictions.tolist()
+    assert [package.expected["False"][0], package.expected["True"][0]] == answers.probabilities[0].tolist()
+
+
+def test_a_regressor_gives_numbers_and_no_probabilities() -> None:
+    """Asking for them is an error."""
+    package = package_of("age", Ridge())
+    assert (package.signature.task, package.signature.classes) == ("regression", ())
+    with pytest.raises(ValueError, match="no probabilities"):
+        package.answer(ROWS, probabilities=True)
+
+
+def test_a_private_column_is_in_no_profile() -> None:
+    """The package is copied about, so it tells nothing of the values of a private column."""
+    profile = package_of("rich", LogisticRegression(), schema=SCHEMA).profile
+    assert [column["name"] for column in profile["columns"]] == ["age"]
+
+
+def test_without_training_rows_there_is_no_package() -> None:
+    """The error says what is missing."""
+    made = tabular(ROWS, ROWS, "rich", ["code"])
+    fitted = LogisticRegression().fit(made["train_features"], made["train_target"])
+    with pytest.raises(StageError, match="no training rows"):
+        make_package(made["preprocessor"], fitted, ROWS.iloc[:0], "rich", ["code"])
