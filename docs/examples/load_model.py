@@ -16,7 +16,7 @@ from headrace.core.artifact import Artifact
 from headrace.entry import run
 from headrace.execute import load_artifact
 from headrace.project import open_lake
-from headrace.publish import find_aliased, read_registry
+from headrace.registry import find_aliased, read_registry
 
 ALIAS = "production"
 
