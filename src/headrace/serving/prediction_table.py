@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,46 +62,33 @@ class Layout:
 
     def build(self, slices: Sequence[Slice]) -> pa.RecordBatch:
         """Return the rows in their order. A value that its column cannot hold becomes null."""
-        counts = [part.stop - part.start for part in slices]
-        arrays = self._about(slices, counts)
-        for column in self.inputs:
-            arrays.append(self._input(column, slices))
-        arrays.append(
-            _array(_joined(part.prediction.answers.predictions[part.start : part.stop] for part in slices),
-                   self.schema.field("prediction").type)
-        )  # fmt: skip
-        arrays.extend(self._probabilities(slices))
-        return pa.record_batch(arrays, schema=self.schema)
-
-    def _about(self, slices: Sequence[Slice], counts: Sequence[int]) -> list[pa.Array]:
-        def repeat(value: Callable[[Prediction], Any]) -> list[Any]:
-            found: list[Any] = []
-            for part, count in zip(slices, counts, strict=True):
-                found += [value(part.prediction)] * count
-            return found
-
-        rows: list[int] = []
+        predictions: list[Any] = []
         for part in slices:
-            rows += range(part.start, part.stop)
-        values = (
-            repeat(lambda one: one.id),
-            rows,
-            repeat(lambda one: int(one.time * 1e6)),
-            repeat(lambda one: one.model),
-            repeat(lambda one: one.version),
-            repeat(lambda one: one.role),
-            repeat(lambda one: one.seconds),
-        )
-        return [_array(found, kind) for found, (_, kind) in zip(values, _ABOUT, strict=True)]
+            predictions += part.prediction.answers.predictions[part.start : part.stop].tolist()
+        arrays = [
+            *_about(slices),
+            *(self._input(column, slices) for column in self.inputs),
+            _array(predictions, self.schema.field("prediction").type),
+            *self._probabilities(slices),
+        ]
+        return pa.record_batch(arrays, schema=self.schema)
 
     def _input(self, column: _Column, slices: Sequence[Slice]) -> pa.Array:
         values: list[Any] = []
+        source = column.source
         for part in slices:
-            given = part.prediction.columns.get(column.source)
-            count = part.stop - part.start
-            values += [None] * count if given is None else given[part.start : part.stop]
+            given = part.prediction.columns.get(source)
+            if given is None:
+                values += [None] * (part.stop - part.start)
+            elif len(given) == part.stop:  # most often a whole request
+                values += given[part.start :] if part.start else given
+            else:
+                values += given[part.start : part.stop]
         if column.hashed:
-            values = [hash_value(self.salt, value) for value in values]
+            # By type too: true and 1 are one key of a dict, and two values.
+            kinds = [(type(one), one) for one in values]
+            known = {kind: hash_value(self.salt, kind[1]) for kind in set(kinds)}
+            values = [known[kind] for kind in kinds]
         return _array(values, column.type)
 
     def _probabilities(self, slices: Sequence[Slice]) -> list[pa.Array]:
@@ -190,11 +177,20 @@ def read_salt(root: Path) -> bytes:
     return file.read_bytes()
 
 
-def _joined(parts: Iterable[Any]) -> list[Any]:
-    found: list[Any] = []
-    for part in parts:
-        found += part.tolist()
-    return found
+def _about(slices: Iterable[Slice]) -> list[pa.Array]:
+    """Return the columns that say whose rows these are: one pass, as this is done for every request."""
+    values: tuple[list[Any], ...] = tuple([] for _ in _ABOUT)
+    ids, rows, times, models, versions, roles, seconds = values
+    for part in slices:
+        one, count = part.prediction, part.stop - part.start
+        ids += [one.id] * count
+        rows += range(part.start, part.stop)
+        times += [int(one.time * 1e6)] * count
+        models += [one.model] * count
+        versions += [one.version] * count
+        roles += [one.role] * count
+        seconds += [one.seconds] * count
+    return [_array(found, kind) for found, (_, kind) in zip(values, _ABOUT, strict=True)]
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
