@@ -14,7 +14,9 @@ from starlette.routing import Route
 from headrace.serving.exchange import SCOPE_KEY, Exchange, Reply, json_reply
 from headrace.serving.front import Endpoint, Front
 from headrace.serving.metrics import CONTENT_TYPE, Metrics
+from headrace.serving.models_page import ModelPages
 from headrace.serving.predict import Predictions
+from headrace.serving.protocol_v2 import ProtocolV2
 from headrace.serving.request_log import RequestLog
 from headrace.serving.roles import Host, PredictionLog
 from headrace.serving.settings import ServeSettings
@@ -54,6 +56,8 @@ def _routes(host: Host, predictions: Predictions, metrics: Metrics) -> list[Rout
     def route(path: str, handler: Any, method: str = "GET") -> Route:
         return Route(path, Endpoint(handler, path), methods=[method])
 
+    pages, v2 = ModelPages(predictions), ProtocolV2(predictions)
+
     async def live(_: Exchange) -> Reply:
         return json_reply({"live": True})
 
@@ -66,6 +70,18 @@ def _routes(host: Host, predictions: Predictions, metrics: Metrics) -> list[Rout
     return [
         route("/predict", predictions.post, "POST"),
         route("/models/{name}/predict", predictions.post, "POST"),
+        route("/v2/models/{name}/infer", v2.infer, "POST"),
+        route("/v2/models/{name}/versions/{version}/infer", v2.infer, "POST"),
+        route("/models", pages.every),
+        route("/models/{name}", pages.one),
+        route("/models/{name}/example", pages.example),
+        route("/v2", v2.server),
+        route("/v2/health/live", v2.live),
+        route("/v2/health/ready", v2.ready),
+        route("/v2/models/{name}", v2.model),
+        route("/v2/models/{name}/ready", v2.model_ready),
+        route("/v2/models/{name}/versions/{version}", v2.model),
+        route("/v2/models/{name}/versions/{version}/ready", v2.model_ready),
         route("/health/live", live),
         route("/health/ready", ready),
         route("/metrics", figures),
