@@ -22,8 +22,12 @@ from headrace.serving.roles import Hosted, Prediction, Serving
 
 SIGNATURE = ModelSignature(
     inputs=(
-        InputColumn(name="length", dtype="float64"),
-        InputColumn(name="age", dtype="int64", checks={"greater_than_or_equal_to": 0}),
+        InputColumn(
+            name="length", dtype="float64", checks={"in_range": {"min_value": -1e6, "max_value": 1e6}}
+        ),
+        InputColumn(
+            name="age", dtype="int64", checks={"greater_than_or_equal_to": 0, "less_than_or_equal_to": 200}
+        ),
         InputColumn(name="colour", dtype="str", checks={"isin": ["red", "green"]}),
     ),
     task="classification",

@@ -13,10 +13,9 @@ from headrace.errors import did_you_mean
 from headrace.serving.exchange import JSON, Exchange, Header, Refused, Reply, json_reply
 from headrace.serving.predict import Predictions, refuse_encoding, with_probabilities, wrong_media
 from headrace.serving.roles import Serving
-from headrace.serving.tensors import bad, datatype_of, read_tensor, to_columns, write_tensor
+from headrace.serving.tensors import OUTPUTS, bad, datatype_of, read_tensor, to_columns, write_tensor
 
 HEADER_LENGTH = b"inference-header-content-length"
-OUTPUTS = ("predictions", "probabilities")
 # The public client sends no type at all.
 _MEDIA = ("", "application/json", "application/octet-stream")
 _DATATYPES = {"b": "BOOL", "i": "INT64", "u": "UINT64", "f": "FP64"}

@@ -25,6 +25,7 @@ TYPES: Mapping[str, Any] = {
     **{f"FP{bits}": np.dtype(f"float{bits}") for bits in (16, 32, 64)},
     "BYTES": np.object_,
 }
+OUTPUTS = ("predictions", "probabilities")
 _IN_JSON = {"b": (bool,), "i": (int,), "u": (int,), "f": (int, float), "O": (str,)}
 
 
@@ -48,7 +49,7 @@ def read_tensor(said: Any, binary: bytes, at: int) -> tuple[Tensor, int]:
     if not isinstance(said, dict) or not isinstance(said.get("name"), str):
         raise bad("an input must be an object with name, shape, datatype and data")
     name, datatype, shape = said["name"][:200], said.get("datatype"), said.get("shape")
-    if datatype not in TYPES:
+    if not isinstance(datatype, str) or datatype not in TYPES:
         raise bad(f"input {name!r}: datatype must be one of {', '.join(TYPES)}")
     if not _is_shape(shape):
         raise bad(f"input {name!r}: shape must be a list of one or two counts, as [3] or [3, 1]")
