@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 
 from headrace.serving.app import make_app
+from headrace.serving.bounded_http import BoundedProtocol
 from headrace.serving.metrics import Metrics
 from headrace.serving.request_log import RequestLog
 from headrace.serving.settings import ServeSettings
@@ -70,7 +71,7 @@ def listening(app: Any) -> Iterator[int]:
         app,
         port=0,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         access_log=False,
         log_config=None,
