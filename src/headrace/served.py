@@ -251,12 +251,15 @@ def _serve_with_workers(
 def _config(app: Any, settings: ServeSettings) -> Any:
     import uvicorn
 
+    from headrace.serving.bounded_http import BoundedProtocol
+
     return uvicorn.Config(
         app,
         factory=isinstance(app, str),
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
+        ws="none",
         lifespan="on",
         access_log=False,
         log_config=None,
