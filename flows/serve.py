@@ -10,36 +10,38 @@ the bearer token that requests must have.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from headrace import entry
 from headrace.adapters.stat_cache import StatCache
-from headrace.config.serve import as_mapping, load_serve
+from headrace.config.command import compose_command
+from headrace.config.serve import ServeNode, as_mapping, load_serve
 from headrace.core.code import CodeIndex
+from headrace.loaded import name_whole
 from headrace.served import TOKEN, serve
 from headrace.serving.settings import CanarySettings, LogSettings, ServeSettings
 
 
-def read_settings(cfg: DictConfig) -> ServeSettings:
-    """Check the config, and return what a service is told. Raises `ConfigError`."""
+def read_settings(words: Sequence[str]) -> ServeSettings:
+    """Return what a service is told. Raises `ConfigError`."""
+    cfg = compose_command("serve", ServeNode, words)
     token = os.environ.get(TOKEN) or None
     root = Path(str(cfg.get("headrace_dir") or ".headrace")).absolute()
     index = CodeIndex(StatCache(root / "cache" / "files.json").remember)
     node = dict(as_mapping(load_serve(cfg, index, token)))
     node.pop("insecure")
     log, canary = LogSettings(**as_mapping(node.pop("log"))), CanarySettings(**as_mapping(node.pop("canary")))
-    models = tuple(node.pop("model"))
+    models = tuple(name_whole(one) for one in node.pop("model"))
     return ServeSettings(
         **{**node, "headrace_dir": str(root)}, models=models, token=token, log=log, canary=canary
     )
 
 
-def run_serve(cfg: DictConfig, overrides: Sequence[str]) -> int:
+def run_serve(words: Sequence[str]) -> int:
     """Serve, and return the exit code."""
-    settings = read_settings(cfg)
+    settings = read_settings(words)
 
     def announce(url: str, versions: Mapping[str, int]) -> None:
         for name, version in versions.items():
@@ -56,7 +58,7 @@ def run_serve(cfg: DictConfig, overrides: Sequence[str]) -> int:
 
 def main() -> None:
     """Serve from the shell."""
-    entry.shell("serve", run_serve)
+    entry.run(lambda: run_serve(sys.argv[1:]))
 
 
 if __name__ == "__main__":

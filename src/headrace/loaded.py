@@ -160,6 +160,12 @@ def parse_model(model: str) -> tuple[str, str, int | None]:
     return found["name"], "" if version else found["alias"] or ALIAS, int(version) if version else None
 
 
+def name_whole(model: str) -> str:
+    """Return the name with its alias or version, also where it says neither. Raises `ModelNotFound`."""
+    name, alias, version = parse_model(model)
+    return f"{name}@{alias}" if version is None else f"{name}/{version}"
+
+
 def load_version(
     lake: LakeReader,
     name: str,

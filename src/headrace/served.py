@@ -151,9 +151,11 @@ def make_host(settings: ServeSettings, lake: LakeStore, metrics: Any, folder: Pa
 
 def make_log(settings: ServeSettings, lake: LakeStore, metrics: Any) -> Any:
     """Return what keeps the predictions."""
-    from headrace.serving.no_log import NoLog
+    from headrace.serving.prediction_log import LakePredictionLog, NoLog
 
-    return NoLog()
+    if not settings.log.on:
+        return NoLog()
+    return LakePredictionLog(lake, Path(settings.headrace_dir), settings.log, metrics)
 
 
 def worker() -> Service:
