@@ -12,7 +12,7 @@ import pytest
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.core.plan import State
 from headrace.errors import ConfigError
-from headrace.publish import read_registry
+from headrace.registry import read_registry
 from headrace.run import run_job
 from headrace.tell import LineDisplay
 from tests.toy import Toy, states, toy

@@ -29,7 +29,7 @@ from headrace.core.signature import Signature, find_signature
 from headrace.core.spec import StageSpec
 from headrace.errors import LakeBusy, ObjectNotFound, StageError
 from headrace.execute import Workbench, artifact_is_there, execute_stage, load_artifact
-from headrace.publish import read_current
+from headrace.registry import read_current
 from headrace.tell import open_display
 
 STEPS = """

@@ -16,7 +16,8 @@ from headrace.core.ports import MAIN, Commit, LakeStore, MergeStrategy, ObjectIn
 from headrace.core.record import branch_of
 from headrace.core.spec import PublishSpec
 from headrace.errors import MergeConflict, ModelNotFound, RefNotFound
-from headrace.publish import Outcome, find_aliased, find_version, publish_run, read_registry, registry_path
+from headrace.publish import VERSION, Outcome, publish_run
+from headrace.registry import find_aliased, find_version, read_registry, registry_path
 from tests.lakefs_server import connect, server
 
 __all__ = ["server"]
@@ -83,8 +84,28 @@ def publish(lake: LakeStore, run_id: str, package: Artifact, spec: PublishSpec =
 
 
 def files_below(lake: LakeStore, prefix: str, ref: str = MAIN) -> dict[str, str]:
-    found = [info for info in lake.list(ref, prefix=prefix) if isinstance(info, ObjectInfo)]
+    """Return what was published, without what says which version it is."""
+    listed = [info for info in lake.list(ref, prefix=prefix) if isinstance(info, ObjectInfo)]
+    found = [info for info in listed if not info.path.endswith(VERSION)]
     return {i.path[len(prefix) :]: lake.local_path(ref, i.path).read_text() for i in found}
+
+
+def test_a_version_says_which_it_is_and_the_digest_of_every_file(lake: LakeStore) -> None:
+    """What stands beside the package is stored with it, and a copy of the folder can be checked."""
+    package = start(lake, "r1", {"manifest.json": "one"})
+    publish_run(
+        lake, "r1", SPEC, package, {}, b"{}", {}, beside={"card.md": b"# birds", "lineage.json": b"{}"}
+    )
+    about = json.loads(lake.local_path(MAIN, f"models/birds/1/{VERSION}").read_bytes())
+    assert (about["model"], about["version"], about["run"], about["digest"]) == (
+        "birds",
+        1,
+        "r1",
+        package.digest,
+    )
+    digests = {name: lake.stat(MAIN, f"models/birds/1/{name}").digest for name in about["files"]}
+    assert about["files"] == digests
+    assert set(digests) == {"manifest.json", "card.md", "lineage.json"}
 
 
 def test_a_run_is_published_as_one_step(lake: LakeStore) -> None:

@@ -15,7 +15,7 @@ from headrace.core.plan import State
 from headrace.core.ports import MAIN
 from headrace.core.record import StageRecord
 from headrace.errors import ConfigError
-from headrace.publish import read_registry
+from headrace.registry import read_registry
 from headrace.run import run_job
 from headrace.tell import LineDisplay, tell_unfollowed
 from tests.toy import CODE, Threads, Toy, run_on, states, toy

@@ -14,7 +14,7 @@ from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.assemble import Prepared
 from headrace.core.ports import MAIN
 from headrace.core.record import RunRecord
-from headrace.publish import read_registry
+from headrace.registry import read_registry
 from headrace.run import run_job
 from headrace.tell import LineDisplay, tell_nothing_to_do, tell_run
 from tests.toy import CODE, Threads, Toy, run_on, states, toy

@@ -54,7 +54,7 @@ from headrace.execute import artifact_is_there
 from headrace.job import Job
 from headrace.past import look_back, read_run, recent_runs
 from headrace.project import build_lake
-from headrace.publish import find_tag, find_version, read_current, read_registry, tag_name
+from headrace.registry import find_tag, find_version, read_current, read_registry, tag_name
 from headrace.runtimes import Runtimes
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from headrace.commands.diff import add_diff
 from headrace.commands.graph import add_graph
 from headrace.commands.lake import add_lake
 from headrace.commands.lineage import add_lineage
+from headrace.commands.models import add_models
 from headrace.commands.parser import JSON, Parser, tell
 from headrace.commands.runs import add_runs
 from headrace.commands.server import add_server
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_best(commands)
     add_check(commands)
     add_lineage(commands)
+    add_models(commands)
     add_lake(commands)
     add_server(commands)
     words = sys.argv[1:] if argv is None else argv

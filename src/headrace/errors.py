@@ -113,6 +113,23 @@ class ModelNotFound(HeadraceError):
     """The lake has no such model, or the model no such version or alias."""
 
 
+class AliasMoved(HeadraceError):
+    """An alias names another version by now than when something was decided about it."""
+
+    @classmethod
+    def by(cls, model: str, alias: str, expected: int | None, found: int | None) -> AliasMoved:
+        before, now = ("nothing" if one is None else f"version {one}" for one in (expected, found))
+        return cls(f"{model}@{alias} names {now} by now, not {before}: somebody moved it; try again")
+
+
+class DeploymentUndone(HeadraceError):
+    """A service refused the version, so the alias is back where it was."""
+
+
+class DeploymentUnfinished(HeadraceError):
+    """The alias moved, and not every service follows yet; the next deployment looks again."""
+
+
 class PackageRefused(HeadraceError):
     """A package is not what was published, or holds what is not restored; the message names it."""
 

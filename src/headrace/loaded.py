@@ -24,7 +24,8 @@ from headrace.core.package import Package
 from headrace.core.ports import LakeReader, ObjectInfo
 from headrace.core.serving import Answers
 from headrace.errors import ModelNotFound, PackageRefused, StageError, did_you_mean
-from headrace.publish import VERSION, find_aliased, read_registry
+from headrace.publish import VERSION
+from headrace.registry import find_aliased, find_numbered, read_registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -159,6 +160,12 @@ def parse_model(model: str) -> tuple[str, str, int | None]:
     return found["name"], "" if version else found["alias"] or ALIAS, int(version) if version else None
 
 
+def name_whole(model: str) -> str:
+    """Return the name with its alias or version, also where it says neither. Raises `ModelNotFound`."""
+    name, alias, version = parse_model(model)
+    return f"{name}@{alias}" if version is None else f"{name}/{version}"
+
+
 def load_version(
     lake: LakeReader,
     name: str,
@@ -173,8 +180,8 @@ def load_version(
     `commit` is the state of the lake that is read; None is the head of `main`.
     """
     at = commit or lake.resolve("main")
-    registry = read_registry(lake, at, name)  # type: ignore[arg-type]
-    entry = find_aliased(registry, alias or ALIAS) if version is None else _find(registry, version)
+    registry = read_registry(lake, at, name)
+    entry = find_aliased(registry, alias or ALIAS) if version is None else find_numbered(registry, version)
     if entry["codec"] != PackageCodec.name:
         raise PackageRefused(
             f"{name} version {entry['version']} is stored as '{entry['codec']}', by an older headrace or a "
@@ -213,14 +220,6 @@ def _read(folder: Path, *, name: str, version: int, digest: str, engine: str) ->
         file: (folder / file).read_text("utf-8") for file in (CARD, LINEAGE) if (folder / file).is_file()
     }
     return Model(package, name=name, version=version, digest=digest, beside=beside, engine=engine)
-
-
-def _find(registry: Mapping[str, Any], version: int) -> Mapping[str, Any]:
-    known: dict[int, Mapping[str, Any]] = {entry["version"]: entry for entry in registry["versions"]}
-    if version not in known:
-        there = ", ".join(map(str, known)) or "none"
-        raise ModelNotFound(f"{registry['model']} has no version {version}; there are: {there}")
-    return known[version]
 
 
 def _lay_out(lake: LakeReader, commit: str, prefix: str, folder: Path) -> tuple[Path, str]:

@@ -17,65 +17,24 @@ from headrace.core.digest import digest_bytes
 from headrace.core.ports import MAIN, LakeStore, ObjectInfo
 from headrace.core.record import branch_of
 from headrace.core.spec import PublishSpec
-from headrace.errors import (
-    AlreadyExists,
-    LakeBusy,
-    MergeConflict,
-    ModelNotFound,
-    NoChanges,
-    ObjectNotFound,
-    did_you_mean,
+from headrace.errors import LakeBusy, MergeConflict, NoChanges
+from headrace.registry import (
+    ANY,
+    FORMAT,
+    Move,
+    find_tag,
+    find_version,
+    read_registry,
+    registry_path,
+    require_holder,
+    tag_name,
+    tag_version,
 )
 
-FORMAT = 1
 VERSION = "version.json"  # beside the package: which version it is, and the digest of every file
 _TRIES = 20
 _LOOK_BACK = 1000  # commits of `main` among which the one that published a version is looked for
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")  # what follows in `birds-v2`; not in `birds-v2-old`
-
-
-def registry_path(model: str) -> str:
-    return f"models/{model}/registry.json"
-
-
-def tag_name(model: str, version: int | str) -> str:
-    """Return the name of the tag on the commit that published a version."""
-    return f"{model}-v{version}"
-
-
-def read_registry(lake: LakeStore, ref: str, model: str) -> dict[str, Any]:
-    """Return a model's registry at a ref; one without versions where the model is new."""
-    try:
-        with lake.open(ref, registry_path(model)) as file:
-            return dict(json.load(file))
-    except ObjectNotFound:
-        return {"format": FORMAT, "model": model, "versions": [], "aliases": {}}
-
-
-def read_current(lake: LakeStore, model: str) -> tuple[str, dict[str, Any]]:
-    """Return the commit that `main` is at, and a model's registry there."""
-    commit = lake.resolve(MAIN)
-    return commit, read_registry(lake, commit, model)
-
-
-def find_tag(lake: LakeStore, name: str) -> str | None:
-    """Return the commit that a tag of exactly this name is on."""
-    return next((found.commit for found in lake.tags(name) if found.name == name), None)
-
-
-def find_version(registry: Mapping[str, Any], digest: str) -> dict[str, Any] | None:
-    """Return the version whose package has this digest."""
-    return next((v for v in registry["versions"] if v["digest"] == digest), None)
-
-
-def find_aliased(registry: Mapping[str, Any], alias: str) -> dict[str, Any]:
-    """Return the version that an alias names. Raises `ModelNotFound`."""
-    model, aliases = registry["model"], registry["aliases"]
-    if not registry["versions"]:
-        raise ModelNotFound(f"the lake has no version of a model {model!r}: publish one first")
-    if alias not in aliases:
-        raise ModelNotFound(f"{model} has no alias {alias!r}; {did_you_mean(alias, aliases)}")
-    return next(entry for entry in registry["versions"] if entry["version"] == aliases[alias])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,18 +54,23 @@ def publish_run(
     record_json: bytes,
     metadata: Mapping[str, str],
     read: Mapping[str, int | None] | None = None,
+    move: Move | None = None,
+    expect: int | None = ANY,
     beside: Mapping[str, bytes] | None = None,
 ) -> Outcome:
     """Merge the run's branch into `main` with the package as a new version behind the alias.
 
-    The registry keeps with the version which models it was compared with: `read`, versions by URI. Files
-    `beside` the package say where it comes from, by their names.
+    The registry keeps with the version which models it was compared with: `read`, versions by URI; and
+    in its history what `move` says of the alias. `expect` is the version that the alias must still name.
+    Files `beside` the package say where it comes from, by their names.
 
     Where the package is a version already, `main` and the alias stay as they are: somebody may have
     moved the alias since, and the same result is no reason to move it back. Raises `MergeConflict`
-    where `main` changed something that the run changed too; the branch is left as it is.
+    where `main` changed something that the run changed too; the branch is left as it is. Raises
+    `AliasMoved` where the alias names another version than expected.
     """
     branch = branch_of(run_id)
+    move = move or Move(alias=spec.alias, why="publish", run=run_id)
     registry = read_registry(lake, MAIN, spec.model)
     for _ in range(_TRIES):
         if find_version(registry, package.digest) is None:
@@ -114,8 +78,10 @@ def publish_run(
             registry = read_registry(lake, MAIN, spec.model)
         if found := find_version(registry, package.digest):
             return Outcome(already=_recognise(lake, spec, registry, found))
+        require_holder(registry, spec.alias, expect)
         version = _next_version(lake, registry, spec.model)
         _add_version(registry, version, run_id, spec, package, figures, read or {})
+        move.apply(registry, version)
         _stage(lake, branch, run_id, spec, version, package, registry, record_json, beside or {})
         message = f"publish {spec.model} version {version} from run {run_id}"
         lake.commit(branch, message, {"run": run_id, **metadata}, allow_empty=True)
@@ -127,7 +93,7 @@ def publish_run(
                 raise
             registry = read_registry(lake, MAIN, spec.model)
             continue
-        _tag(lake, tag_name(spec.model, version), merged.id)
+        tag_version(lake, tag_name(spec.model, version), merged.id)
         return Outcome(new=_told(spec, merged.id, version))
     raise LakeBusy(f"other runs publish {spec.model} without pause; the same command tries again")
 
@@ -139,16 +105,21 @@ def _told(spec: PublishSpec, commit: str, version: int) -> dict[str, Any]:
 def _recognise(
     lake: LakeStore, spec: PublishSpec, registry: Mapping[str, Any], found: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Tell of a version that is there; where its run was killed before it was tagged, tag it."""
-    name = tag_name(spec.model, found["version"])
+    """Tell of a version that is there."""
+    told = _told(spec, find_published(lake, spec.model, found), int(found["version"]))
+    return {**told, "alias_version": registry["aliases"].get(spec.alias)}
+
+
+def find_published(lake: LakeStore, model: str, found: Mapping[str, Any]) -> str:
+    """Return the commit that published a version; where its run was killed before it was tagged, tag it."""
+    name = tag_name(model, found["version"])
     commit = find_tag(lake, name)
     if commit is None:
-        marks = {"run": found["run"], "model": spec.model}.items()
+        marks = {"run": found["run"], "model": model}.items()
         history = lake.log(MAIN, _LOOK_BACK, first_parent=True)
         commit = next((c.id for c in history if marks <= c.metadata.items()), history[0].id)
-        _tag(lake, name, commit)
-    told = _told(spec, commit, int(found["version"]))
-    return {**told, "alias_version": registry["aliases"].get(spec.alias)}
+        tag_version(lake, name, commit)
+    return commit
 
 
 def _catch_up(lake: LakeStore, branch: str, spec: PublishSpec) -> None:
@@ -190,7 +161,6 @@ def _add_version(
         "read": dict(read),
     }
     registry["versions"].append(entry)
-    registry["aliases"][spec.alias] = version
 
 
 def _next_version(lake: LakeStore, registry: Mapping[str, Any], model: str) -> int:
@@ -235,10 +205,3 @@ def _stage(
     lake.put(branch, f"{folder}/{VERSION}", json.dumps(about, indent=1).encode())
     lake.put(branch, registry_path(spec.model), json.dumps(registry, indent=1).encode())
     lake.put(branch, f"runs/{run_id}/run.json", record_json)
-
-
-def _tag(lake: LakeStore, name: str, commit: str) -> None:
-    try:
-        lake.tag(name, commit)
-    except AlreadyExists:
-        return  # the version was published before, and keeps the commit that it had then

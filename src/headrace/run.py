@@ -168,7 +168,7 @@ class _Run:
                 self._record_bytes(),
                 {"key": key, **_metadata(self.record)},
                 read_models(self.job.sources_told),
-                describe_origin(self.record, self.job.lake, spec.model),
+                beside=describe_origin(self.record, self.job.lake, spec.model),
             )
         except (ObjectDamaged, ObjectNotFound):
             self.job.cache.forget(key)  # the same command then makes the package anew

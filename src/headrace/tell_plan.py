@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.core.plan import Plan, StagePlan, State, final_runs, name_outputs
 from headrace.core.ports import MAIN
 from headrace.core.secrets import redact_overrides
-from headrace.publish import find_version, read_registry
+from headrace.registry import find_version, read_registry
 
 if TYPE_CHECKING:
     from headrace.assemble import Prepared

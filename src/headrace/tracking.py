@@ -15,7 +15,7 @@ from headrace.core.ports import LakeStore, ObjectInfo, Table, Tracker
 from headrace.core.record import RunRecord, StageRecord
 from headrace.core.spec import PublishSpec
 from headrace.job import Job
-from headrace.publish import tag_name
+from headrace.registry import tag_name
 
 log = logging.getLogger(__name__)
 

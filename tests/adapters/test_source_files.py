@@ -18,7 +18,7 @@ from headrace.adapters.source_models import SourceModels
 from headrace.core.digest import digest_bytes
 from headrace.core.ports import MAIN, CommonPrefix, ObjectInfo
 from headrace.errors import SourceNotFound, StageError
-from headrace.publish import read_current
+from headrace.registry import read_current
 
 
 def sources(lake: EmbeddedLake, ref: str = MAIN) -> Sources:

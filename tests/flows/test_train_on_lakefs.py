@@ -14,7 +14,7 @@ import pytest
 
 from headrace.adapters.lake_lakefs import LakeFSStore
 from headrace.core.ports import MAIN
-from headrace.publish import read_registry
+from headrace.registry import read_registry
 from headrace.testing.lakefs import Fault, StandInServer
 from tests.lakefs_server import lake, server
 

@@ -37,8 +37,9 @@ def typed_node(schema: type[Any], where: str, node: Any, problems: list[Problem]
             merged = OmegaConf.merge(OmegaConf.structured(schema), {key: known[key]})
             fitting[key] = OmegaConf.to_container(merged)[key]  # type: ignore[index]
         except OmegaConfBaseException as error:
-            hint = f"type: {where}.{key}=<{types[key]}>"
-            problems.append(Problem(f"{where}.{key}", str(error).splitlines()[0], hint))
+            path = f"{where}.{key}" if where else key
+            hint = f"type: {path}=<{types[key]}>"
+            problems.append(Problem(path, str(error).splitlines()[0], hint))
     return schema(**fitting)
 
 

@@ -20,7 +20,7 @@ from headrace.core.ports import LakeStore
 from headrace.core.record import RunRecord
 from headrace.errors import CannotReproduce, ObjectNotFound, RefNotFound, StageError
 from headrace.project import build_lake
-from headrace.publish import read_current
+from headrace.registry import read_current
 from headrace.reproduce.checkout import code_of, compare_code
 from headrace.reproduce.environment import environment_differences, machine_differences, stage_differences
 from headrace.reproduce.process import drop_branches, run_config

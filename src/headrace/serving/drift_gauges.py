@@ -71,11 +71,10 @@ def find_index(column: Mapping[str, Any], values: Sequence[Any]) -> float | None
     Missing values are a bin of their own, and so is what training never saw. None where there is nothing to
     compare: times move by themselves.
     """
-    before = _shares_before(column)
+    before = _counts_before(column)
     if before is None or not len(values):
         return None
-    now = _counts_now(column, values)
-    return stability_index(before, now)
+    return stability_index(before, _counts_now(column, values))
 
 
 def stability_index(before: Iterable[float], now: Iterable[float]) -> float:
@@ -91,15 +90,15 @@ def stability_index(before: Iterable[float], now: Iterable[float]) -> float:
     return float(((p - q) * np.log(p / q)).sum())
 
 
-def _shares_before(column: Mapping[str, Any]) -> list[float] | None:
+def _counts_before(column: Mapping[str, Any]) -> list[float] | None:
     missing = float(column.get("missing") or 0)
     if column.get("kind") == "time":
         return None
     if column.get("histogram"):
         return [*map(float, column["histogram"]["counts"]), 0.0, 0.0, missing]
     if column.get("top"):
-        counts = [float(one["count"]) for one in column["top"]]
-        return [*counts, float(column["rows"]) - missing - sum(counts), missing]
+        named = [float(one["count"]) for one in column["top"]]
+        return [*named, float(column["rows"]) - missing - sum(named), missing]
     return None
 
 
@@ -120,5 +119,5 @@ def _counts_now(column: Mapping[str, Any], values: Sequence[Any]) -> list[float]
         ]
     names = [str(one["value"]) for one in column["top"]]
     told = [str(value) for value in known]
-    counts = [float(told.count(name)) for name in names]
-    return [*counts, float(len(told) - sum(counts)), missing]
+    seen = [float(told.count(name)) for name in names]
+    return [*seen, float(len(told) - sum(seen)), missing]

@@ -103,6 +103,7 @@ class Predictions:
                 model=hosted.name,
                 version=exchange.version,
                 role=serving.role,
+                signature=serving.predictor.signature,
                 columns=request.columns,
                 answers=answers,
                 seconds=seconds,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from headrace.core.model_signature import ModelSignature
 from headrace.core.serving import Answers, Predictor, Request, RowSchema
 
 Role = Literal["stable", "canary", "shadow"]
@@ -67,6 +68,7 @@ class Prediction:
     model: str
     version: int
     role: Role
+    signature: ModelSignature  # of that version
     columns: Mapping[str, list[Any]]
     answers: Answers
     seconds: float

@@ -95,15 +95,67 @@ def _link(api: Any, path: str, entry: Mapping[str, Any]) -> str:
     return f"{entry['artifact']} is linked to {entry['to']}{newer}"
 
 
+def _move(api: Any, path: str, entry: Mapping[str, Any]) -> str:
+    """Let an alias name a version whatever its number, unless it was moved later than that."""
+    alias, version = entry["alias"], entry["version"]
+    project = path.rpartition("/")[0]
+    name = f"{project}/{entry['artifact']}"
+    holder = _find(api, f"{name.rpartition(':')[0]}:{alias}")
+    if holder is not None and _moved_later(holder.metadata, entry):
+        return f"{alias} stays with version {holder.metadata.get('version')}, to which it moved later"
+    target = None if entry["gone"] else _find(api, name)
+    if target is None:
+        _take_alias(api, holder, alias, entry["to"])
+        why = "" if entry["gone"] else f": {entry['artifact']} is not there, for its run logged no model"
+        return f"nothing is {alias}{why}"
+    tag = f"{name.rpartition(':')[0].rpartition('/')[2]}-v{version}"
+    if missing := [one for one in (tag, alias) if one not in target.aliases]:
+        target.aliases = [*target.aliases, *missing]
+    mark = {"order": entry["order"], "newest": entry["newest"]}
+    moved = {**(target.metadata.get("moved") or {}), alias: mark}
+    target.metadata = {**target.metadata, "version": version, "moved": moved}
+    target.save()
+    if entry["to"]:
+        target.link(entry["to"], aliases=[tag, alias])
+    return f"{entry['artifact']} is {alias}"
+
+
+def _find(api: Any, name: str) -> Any:
+    return api.artifact(name) if api.artifact_exists(name) else None
+
+
+def _take_alias(api: Any, holder: Any, alias: str, linked_to: str | None) -> None:
+    """Let an alias name nothing, where the version lies and where it is linked to."""
+    linked = _find(api, f"{linked_to}:{alias}") if linked_to else None
+    for found in (holder, linked):
+        if found is not None and alias in found.aliases:
+            found.aliases = [one for one in found.aliases if one != alias]
+            found.save()
+
+
+def _moved_later(metadata: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Tell whether who has the alias got it after this move was made, by a move or by being published."""
+    mark = (metadata.get("moved") or {}).get(entry["alias"])
+    if mark is not None:
+        return int(mark["order"]) > int(entry["order"])
+    version = metadata.get("version")
+    return version is not None and int(version) > int(entry["newest"])
+
+
 def _without_newer(api: Any, artifact: Any, entry: Mapping[str, Any]) -> tuple[list[str], str]:
-    """Leave out aliases that a newer version has by now: runs may be synced in any order."""
+    """Leave out aliases that a newer version has by now: runs may be synced in any order.
+
+    Also those that were moved after this version was published, to whatever version.
+    """
     kept, newer = [], []
     for alias in entry["aliases"]:
         name = f"{artifact.entity}/{artifact.project}/{entry['artifact'].partition(':')[0]}"
-        holder = None
-        if alias not in artifact.aliases and api.artifact_exists(f"{name}:{alias}"):
-            holder = api.artifact(f"{name}:{alias}").metadata.get("version")
-        if holder is not None and int(holder) > entry["version"]:
+        found = None if alias in artifact.aliases else _find(api, f"{name}:{alias}")
+        about = {} if found is None else found.metadata
+        mark = (about.get("moved") or {}).get(alias) or {}
+        holder = about.get("version")
+        moved_since = int(mark.get("newest", 0)) >= entry["version"]
+        if moved_since or (holder is not None and int(holder) > entry["version"]):
             newer.append(f"; {alias} stays with version {holder}")
         else:
             kept.append(alias)
@@ -114,6 +166,7 @@ KINDS: dict[str, Callable[[Any, str, Mapping[str, Any]], str]] = {
     "use": _use,
     "alias": _give_aliases,
     "link": _link,
+    "move": _move,
 }
 
 

@@ -1,0 +1,65 @@
+"""Serve: published models over HTTP, until told to stop.
+
+    python -m flows.serve model=penguins@production
+    python -m flows.serve model=[penguins,flights@staging] port=0 workers=2
+
+A new target of the alias is loaded, checked and takes over without a request lost. HEADRACE_SERVE_TOKEN is
+the bearer token that requests must have.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from headrace import entry
+from headrace.adapters.stat_cache import StatCache
+from headrace.config.command import compose_command
+from headrace.config.serve import ServeNode, as_mapping, load_serve
+from headrace.core.code import CodeIndex
+from headrace.loaded import name_whole
+from headrace.served import TOKEN, serve
+from headrace.serving.settings import CanarySettings, LogSettings, ServeSettings
+
+
+def read_settings(words: Sequence[str]) -> ServeSettings:
+    """Return what a service is told. Raises `ConfigError`."""
+    cfg = compose_command("serve", ServeNode, words)
+    token = os.environ.get(TOKEN) or None
+    root = Path(str(cfg.get("headrace_dir") or ".headrace")).absolute()
+    index = CodeIndex(StatCache(root / "cache" / "files.json").remember)
+    node = dict(as_mapping(load_serve(cfg, index, token)))
+    node.pop("insecure")
+    log, canary = LogSettings(**as_mapping(node.pop("log"))), CanarySettings(**as_mapping(node.pop("canary")))
+    models = tuple(name_whole(one) for one in node.pop("model"))
+    return ServeSettings(
+        **{**node, "headrace_dir": str(root)}, models=models, token=token, log=log, canary=canary
+    )
+
+
+def run_serve(words: Sequence[str]) -> int:
+    """Serve, and return the exit code."""
+    settings = read_settings(words)
+
+    def announce(url: str, versions: Mapping[str, int]) -> None:
+        for name, version in versions.items():
+            print(f"serving  {name} version {version}")
+        print(f"at       {url}  (OpenAPI: {url}/docs, figures: {url}/metrics)")
+        name = next(iter(versions))
+        bearer = f' -H "authorization: Bearer ${TOKEN}"' if settings.token else ""
+        print(f"its page {url}/models/{name} has an example; to try it:")
+        print(f"curl -s{bearer} {url}/models/{name}/example | curl -s{bearer} {url}/predict --json @-")
+        print("to stop  press Ctrl-C, or kill it: what was answered is kept", flush=True)
+
+    return serve(settings, announce)
+
+
+def main() -> None:
+    """Serve from the shell."""
+    entry.run(lambda: run_serve(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
