@@ -96,7 +96,7 @@ class PydanticRows:
             found, wrong = look_at(column, values, "table")
             refusal.add_column(column, wrong, values, "table")
             if not wrong:
-                read[column.name] = _as_values(column, found)
+                read[column.name] = _as_values(found)
         refusal.raise_if_any()
         return Request(columns=read, rows=rows)
 
@@ -114,14 +114,14 @@ class PydanticRows:
 def _at(values: Any, at: int) -> Any:
     """Return one value of a column as Python has it."""
     found = values[at]
+    if hasattr(found, "as_py"):
+        return found.as_py()
     return found.item() if hasattr(found, "dtype") and hasattr(found, "item") else found
 
 
-def _as_values(column: Column, found: Any) -> list[Any]:
+def _as_values(found: Any) -> list[Any]:
     """Return what was read as a list of Python's own values; None is missing."""
     if not hasattr(found, "dtype"):
         return list(found)
-    if column.kind.word == "integer" and found.dtype.kind == "f":
-        return [int(value) for value in found.tolist()]
     values: list[Any] = found.tolist()
     return [None if value != value else value for value in values] if found.dtype.kind == "f" else values
