@@ -8,7 +8,7 @@ from pydantic_core import ValidationError
 
 from headrace.adapters.schema_pydantic.column import Column, Source
 from headrace.adapters.schema_pydantic.frame import FrameMaker
-from headrace.adapters.schema_pydantic.json_body import is_strict
+from headrace.adapters.schema_pydantic.json_body import StrictReader
 from headrace.adapters.schema_pydantic.json_schema import request_schema
 from headrace.adapters.schema_pydantic.look import look_at
 from headrace.adapters.schema_pydantic.refusal import SHOWN, Refusal, missing_or_unknown, refuse_body
@@ -37,6 +37,7 @@ class PydanticRows:
         self._names = list(signature.names)
         self._known = [*self._names, *(name for name in signature.ignored if name not in self._names)]
         self._validator = build_validator(self._columns, signature.ignored, max_rows)
+        self._reader = StrictReader(self._columns)
         self._frames = FrameMaker(self._columns)
 
     def parse_json(self, body: bytes) -> Request:
@@ -60,7 +61,7 @@ class PydanticRows:
         probabilities = found.get("probabilities", False)
         if probabilities and not self._signature.probabilities:
             self._refuse(body)
-        if not is_strict(body, found, self._columns):
+        if not self._reader.is_strict(body, found, columns):
             self._refuse(body)
         return Request(columns=columns, rows=rows, probabilities=probabilities)
 
