@@ -47,7 +47,7 @@ class StrictReader:
 
     def _count_strings(self, found: Mapping[str, Any], columns: Mapping[str, list[Any]]) -> int:
         """Count names and strings in a request; -1 where an ignored column holds more than plain values."""
-        records, whole = found.get("records"), found.get("columns")
+        records, whole = found.get("records"), found.get("columns", {})
         mixed = [columns[name] for name in self._mixed]
         if records is not None:
             names = sum(map(len, records))
