@@ -105,16 +105,21 @@ def _told(spec: PublishSpec, commit: str, version: int) -> dict[str, Any]:
 def _recognise(
     lake: LakeStore, spec: PublishSpec, registry: Mapping[str, Any], found: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Tell of a version that is there; where its run was killed before it was tagged, tag it."""
-    name = tag_name(spec.model, found["version"])
+    """Tell of a version that is there."""
+    told = _told(spec, find_published(lake, spec.model, found), int(found["version"]))
+    return {**told, "alias_version": registry["aliases"].get(spec.alias)}
+
+
+def find_published(lake: LakeStore, model: str, found: Mapping[str, Any]) -> str:
+    """Return the commit that published a version; where its run was killed before it was tagged, tag it."""
+    name = tag_name(model, found["version"])
     commit = find_tag(lake, name)
     if commit is None:
-        marks = {"run": found["run"], "model": spec.model}.items()
+        marks = {"run": found["run"], "model": model}.items()
         history = lake.log(MAIN, _LOOK_BACK, first_parent=True)
         commit = next((c.id for c in history if marks <= c.metadata.items()), history[0].id)
         tag_version(lake, name, commit)
-    told = _told(spec, commit, int(found["version"]))
-    return {**told, "alias_version": registry["aliases"].get(spec.alias)}
+    return commit
 
 
 def _catch_up(lake: LakeStore, branch: str, spec: PublishSpec) -> None:

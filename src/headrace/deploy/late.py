@@ -15,6 +15,7 @@ from headrace.core.record import RunRecord, UnreadableRecord, branch_of, parse_r
 from headrace.core.spec import PublishSpec
 from headrace.errors import ModelNotFound, ObjectNotFound, RefNotFound, RunNotFound, WrongWord
 from headrace.execute import artifact_is_there
+from headrace.provenance import describe_origin
 from headrace.publish import Outcome, publish_run
 from headrace.registry import Move
 
@@ -86,6 +87,7 @@ def publish_late(
         read_models(told),
         move=move,
         expect=expect,
+        beside=describe_origin(record, lake, model),
     )
 
 

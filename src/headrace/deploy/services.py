@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from headrace.loaded import parse_model
 from headrace.registry import CANARY, SHADOW
 from headrace.serving.settings import CanarySettings
+from headrace.serving.status import LiveService, live_services
 
 POLL_SECONDS = 0.2
 
@@ -34,6 +34,11 @@ class Worker:
         found = self.said.get(role)
         return None if found is None else int(found)
 
+    def has(self, role: Role, version: int | None) -> bool:
+        """Tell whether a version has a role; one that answers already has no other role beside that."""
+        mine = self.version(role)
+        return mine == version or (mine is None and version == self.version("stable"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
@@ -46,15 +51,15 @@ class Followed:
 
 
 class Services:
-    """Reads `<headrace_dir>/services/`; processes that are dead are passed over."""
+    """Reads what services tell below `<headrace_dir>`; what dead ones left is passed over."""
 
     def __init__(self, root: Path, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._root = root / "services"
+        self._root = root
         self._sleep = sleep
 
     def workers(self, model: str) -> list[Worker]:
         """Return the live workers that answer for a model by one of its aliases."""
-        return [worker for folder in sorted(self._root.glob("*/")) for worker in _workers(folder, model)]
+        return [worker for service in live_services(self._root) for worker in _workers(service, model)]
 
     def wait(self, model: str, alias: str, version: int | None, seconds: float, saw: SawMove) -> Followed:
         """Wait until every live worker has the version in the role of its alias, or one refuses it.
@@ -72,7 +77,7 @@ class Services:
         asked = [(one, role) for one in self.workers(model) if (role := _role(one, alias)) is not None]
         late = []
         for worker, role in asked:
-            if worker.version(role) == version:
+            if worker.has(role, version):
                 continue
             if (why := _refusal(worker, role, version)) and saw(str(worker.said.get("commit"))):
                 return Followed(refused=f"{worker.url}: {why}")
@@ -101,42 +106,21 @@ class Services:
         ]
 
 
-def _workers(folder: Path, model: str) -> Iterator[Worker]:
-    service = _read(folder / "service.json")
-    named = [str(one) for one in service.get("models") or () if str(one).partition("@")[0] == model]
-    alias = named[0].partition("@")[2] if named else ""
+def _workers(service: LiveService, model: str) -> Iterator[Worker]:
+    alias = next((alias for name, alias in map(_named, service.about["models"]) if name == model), "")
     if not alias:
         return  # another model, or a version that is fixed
-    url = str(service.get("url") or folder.name)
-    found = []
-    for file in sorted(folder.glob("worker-*.json")):
-        said = _read(file)
-        if _lives(said.get("pid")):
-            about = (said.get("models") or {}).get(model) or {}
-            found.append(Worker(service=folder.name, url=url, pid=int(said["pid"]), alias=alias, said=about))
-    if not found and _lives(service.get("pid")):
-        found = [Worker(service=folder.name, url=url, pid=0, alias=alias)]  # it starts, and will look
-    yield from found
+    name, url = str(service.about["id"]), str(service.about["url"])
+    for told in service.workers:
+        said = (told.get("models") or {}).get(model) or {}
+        yield Worker(service=name, url=url, pid=int(told["pid"]), alias=alias, said=said)
+    if not service.workers:  # it starts, and will look
+        yield Worker(service=name, url=url, pid=0, alias=alias)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _lives(pid: Any) -> bool:
-    if not isinstance(pid, int) or pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _named(model: str) -> tuple[str, str]:
+    name, alias, _ = parse_model(model)
+    return name, alias
 
 
 def _role(worker: Worker, alias: str) -> Role | None:

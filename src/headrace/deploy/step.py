@@ -19,11 +19,13 @@ from headrace.deploy.late import keep_published, publish_late
 from headrace.deploy.mirror import WandbMirror
 from headrace.deploy.services import Followed, Services
 from headrace.errors import AliasMoved, DeploymentUndone, DeploymentUnfinished
+from headrace.publish import find_published
 from headrace.registry import (
     Move,
     Moved,
     drop_changes,
     find_move,
+    find_numbered,
     holder,
     move_alias,
     read_current,
@@ -128,13 +130,16 @@ class Step:
         self.at("moved")
         done = replace(one, state="lake", to=moved.entry["to"])
         self.journal.write(done)
-        if done.publishes and done.run is not None and done.to is not None:
-            about = {"commit": moved.commit, "model": one.model, "version": done.to, "alias": one.alias}
-            keep_published(self.records, done.run, about)
+        if done.publishes:
+            self._keep_published(done, moved.commit)
         self.tell("alias", _told(done))
         self.tell("lake", f"commit {moved.commit[:12]}")
         self.at("lake")
         return done
+
+    def _keep_published(self, one: Deployment, commit: str) -> None:
+        about = {"commit": commit, "model": one.model, "version": one.to, "alias": one.alias}
+        keep_published(self.records, str(one.run), about)
 
     def _follow(self, one: Deployment, seconds: float) -> Deployment:
         """Let W&B and the services follow a move that is in the lake."""
@@ -229,9 +234,8 @@ class Step:
         if find_move(registry, left.id, undo=True) is not None:
             self.tell("earlier", f"{_told(one)}: was being taken back, which is finished now")
             return self._end_undone(one, "refused by a service")
-        if left.publishes and left.state == "planned" and left.run is not None:
-            keep_published(self.records, left.run, {"commit": read_current(self.lake, left.model)[0],
-                "model": left.model, "version": one.to, "alias": left.alias})  # fmt: skip
+        if left.publishes and one.to is not None:
+            self._keep_published(one, find_published(self.lake, one.model, find_numbered(registry, one.to)))
         if _is_over(registry, one):
             self._tell_wandb(one)
             self.tell("earlier", f"{_told(one)}: the alias moved on since")

@@ -1,0 +1,1 @@
+"""What `benchmarks/serve.py` starts: servers, and a load from a second process."""
