@@ -5,21 +5,30 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from headrace.adapters.cache_files import FileStageCache
-from headrace.config.load import Loaded
 from headrace.config.schema import CLUSTERS
 from headrace.core.ports import Runtime
 from headrace.core.sweep import SweepRef
 from headrace.errors import ConfigError
 
 
+class RuntimeChoice(Protocol):
+    """What a config says of its runtime."""
+
+    @property
+    def runtime_kind(self) -> str: ...
+
+    @property
+    def max_workers(self) -> int | None: ...
+
+
 class Runtimes:
     """The runtime of a config, and the server that it may need."""
 
     def __init__(
-        self, root: Path, loaded: Loaded, cache_files: FileStageCache, sweep: SweepRef | None
+        self, root: Path, loaded: RuntimeChoice, cache_files: FileStageCache, sweep: SweepRef | None
     ) -> None:
         self._root = root
         self._kind = loaded.runtime_kind

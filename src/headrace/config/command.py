@@ -48,7 +48,7 @@ def _write(cfg: DictConfig, word: str, types: Mapping[str, str]) -> Iterator[Pro
         yield Problem(key, found, did_you_mean(key, known, "{}=…"))
         return
     try:
-        is_text = "str" in types.get(key, "") and not types[key].startswith("list")
+        is_text = "str" in types.get(key, "") and "list[" not in types[key]
         value = text if is_text and text != "null" else yaml.safe_load(text)
     except yaml.YAMLError as error:
         yield Problem(key, f"{text!r} is no value: {str(error).splitlines()[0]}", "quote it")

@@ -14,12 +14,11 @@ from typing import Any
 import pyarrow as pa
 
 from headrace.core.model_signature import InputColumn, ModelSignature
+from headrace.serving.column_types import arrow_type
 from headrace.serving.roles import Prediction
 
 SALT_VARIABLE = "HEADRACE_LOG_SALT"
 SALT_FILE = "log-salt"  # below headrace_dir
-# Pandera's own names that pandas does not know.
-_PANDERA_NAMES = {"datetime": "datetime64[ns]", "datetime64": "datetime64[ns]"}
 _ABOUT = (
     ("id", pa.string()),
     ("row", pa.int64()),
@@ -129,25 +128,6 @@ def make_layout(signature: ModelSignature, salt: bytes, inputs: bool = True) -> 
 
 def _type_of(column: InputColumn) -> pa.DataType:
     return pa.string() if column.private == "hash" else arrow_type(column.dtype)
-
-
-def arrow_type(dtype: str) -> pa.DataType:
-    """Return the Arrow type of a pandas dtype; text where a column may hold values of several."""
-    import numpy as np
-    import pandas as pd
-
-    if dtype == "date":
-        return pa.date32()
-    try:
-        found = pd.api.types.pandas_dtype(_PANDERA_NAMES.get(dtype, dtype))
-    except TypeError:
-        return pa.string()
-    if isinstance(found, pd.DatetimeTZDtype):
-        return pa.timestamp(found.unit, str(found.tz))
-    plain = found if isinstance(found, np.dtype) else getattr(found, "numpy_dtype", None)
-    if plain is None or plain.kind not in "iufbM":
-        return pa.string()
-    return pa.from_numpy_dtype(plain)
 
 
 def hash_value(salt: bytes, value: Any) -> str | None:

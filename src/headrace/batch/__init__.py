@@ -1,0 +1,1 @@
+"""Score tables larger than memory: partition by partition, resumable, every row answered or rejected."""
