@@ -19,6 +19,8 @@ for _name in [name for name in os.environ if name.startswith(_FOREIGN)]:
         del os.environ[_name]
 os.environ.update(
     DO_NOT_TRACK="1",
+    # Tests run side by side, and threads of OpenMP that wait for a core take one from somebody else.
+    OMP_NUM_THREADS="1",
     HOME=str(_HOME),
     PREFECT_HOME=str(_HOME / "prefect"),
     PREFECT_SERVER_ANALYTICS_ENABLED="false",

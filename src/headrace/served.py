@@ -30,6 +30,7 @@ SETTINGS = "HEADRACE_SERVE_SETTINGS"  # for workers; the token is in its own var
 TOKEN = "HEADRACE_SERVE_TOKEN"
 FOLDER = "HEADRACE_SERVE_FOLDER"
 MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BACKLOG = 2048  # connections that wait to be accepted
 
 
@@ -46,6 +47,8 @@ def serve(settings: ServeSettings, announce: Callable[[str, Mapping[str, int]], 
         ModelNotFound: A model, alias or version is not there.
         ServiceFailed: The address is taken, or a model does not load.
     """
+    for name in ONE_THREAD:  # of small batches threads only cost; `workers` is for cores
+        os.environ.setdefault(name, "1")
     lake = build_lake(settings.lake)
     versions = _find_versions(lake, settings)
     listener = _bind(settings)
@@ -248,12 +251,15 @@ def _serve_with_workers(
 def _config(app: Any, settings: ServeSettings) -> Any:
     import uvicorn
 
+    from headrace.serving.bounded_http import BoundedProtocol
+
     return uvicorn.Config(
         app,
         factory=isinstance(app, str),
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
+        ws="none",
         lifespan="on",
         access_log=False,
         log_config=None,

@@ -59,4 +59,7 @@ def test_a_signature_survives_json() -> None:
         probabilities=True,
     )
     assert ModelSignature.from_json(json.loads(json.dumps(signature.to_json()))) == signature
-    assert signature.to_pandera()["columns"]["age"]["in_range"] == {"min_value": 16, "max_value": 100}
+    assert signature.to_pandera()["columns"]["age"]["checks"]["in_range"] == {
+        "min_value": 16,
+        "max_value": 100,
+    }

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from headrace.serving.app import make_app
+from headrace.serving.bounded_http import BoundedProtocol
 from headrace.serving.metrics import Metrics
 from headrace.serving.request_log import RequestLog
 from headrace.serving.settings import ServeSettings
@@ -41,15 +46,11 @@ class Service:
         return httpx.AsyncClient(transport=transport, base_url="http://service", timeout=30)
 
     def run(self, test: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
-        """Run a test's requests in a loop of their own, and drain what they began."""
+        """Run a test's requests in a loop of their own."""
 
         async def main() -> Any:
             async with self.client() as client:
-                try:
-                    return await test(client)
-                finally:
-                    for hosted in self.hosted:
-                        await hosted.stable.batcher.drain()
+                return await test(client)
 
         return asyncio.run(main())
 
@@ -61,6 +62,32 @@ class Service:
 
         response: httpx.Response = self.run(one)
         return response
+
+
+@contextmanager
+def listening(app: Any) -> Iterator[int]:
+    """Serve an application on a free port of this machine, as the service is served; gives the port."""
+    config = uvicorn.Config(
+        app,
+        port=0,
+        loop="uvloop",
+        http=BoundedProtocol,
+        ws="none",
+        access_log=False,
+        log_config=None,
+        lifespan="off",
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(20)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,17 +13,21 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from headrace.adapters.schema_pydantic import PydanticRows
 from headrace.core.model_signature import InputColumn, ModelSignature
-from headrace.core.serving import Answers, Checked, Columns, Request
-from headrace.errors import RowProblem, RowsRejected
+from headrace.core.serving import Answers, Columns, Request
 from headrace.serving.batcher import AdaptiveBatcher
 from headrace.serving.metrics import Metrics
 from headrace.serving.roles import Hosted, Prediction, Serving
 
 SIGNATURE = ModelSignature(
     inputs=(
-        InputColumn(name="length", dtype="float64"),
-        InputColumn(name="age", dtype="int64", checks={"greater_than_or_equal_to": 0}),
+        InputColumn(
+            name="length", dtype="float64", checks={"in_range": {"min_value": -1e6, "max_value": 1e6}}
+        ),
+        InputColumn(
+            name="age", dtype="int64", checks={"greater_than_or_equal_to": 0, "less_than_or_equal_to": 200}
+        ),
         InputColumn(name="colour", dtype="str", checks={"isin": ["red", "green"]}),
     ),
     task="classification",
@@ -33,7 +36,6 @@ SIGNATURE = ModelSignature(
     probabilities=True,
 )
 ROW = {"length": 1.5, "age": 3, "colour": "red"}
-KINDS: Mapping[str, Any] = {"float64": (int, float), "int64": int, "str": str}
 
 
 def fit() -> Pipeline:
@@ -77,71 +79,6 @@ class SmallModel:
 
 
 FITTED = fit()
-
-
-class SmallSchema:
-    """Checks rows of the small model, in few words."""
-
-    def __init__(self, signature: ModelSignature = SIGNATURE) -> None:
-        self.signature = signature
-
-    def parse_json(self, body: bytes) -> Request:
-        try:
-            said = json.loads(body)
-            if "records" in said:
-                columns = {name: [row[name] for row in said["records"]] for name in self.signature.names}
-            else:
-                columns = {name: said["columns"][name] for name in self.signature.names}
-        except (ValueError, TypeError, KeyError) as error:
-            found = RowProblem(row=None, column=None, found=repr(error), wanted="rows")
-            raise RowsRejected([found], 1) from None
-        request = self.require_columns(columns)
-        return Request(
-            columns=request.columns, rows=request.rows, probabilities=said.get("probabilities") is True
-        )
-
-    def check_columns(self, columns: Columns, as_text: bool = False) -> Checked:
-        raise NotImplementedError
-
-    def require_columns(self, columns: Columns) -> Request:
-        problems = []
-        if sorted(columns) != sorted(self.signature.names):
-            problems.append(
-                RowProblem(row=None, column=None, found=str(sorted(columns)), wanted="its columns")
-            )
-            raise RowsRejected(problems, 1)
-        rows = len(next(iter(columns.values())))
-        for column in self.signature.inputs:
-            for row, value in enumerate(columns[column.name]):
-                if isinstance(value, bool) or not isinstance(value, KINDS[column.dtype]):
-                    problems.append(
-                        RowProblem(row=row, column=column.name, found=repr(value), wanted=column.dtype)
-                    )
-        if problems:
-            raise RowsRejected(problems[:20], len(problems))
-        return Request(columns={name: list(columns[name]) for name in self.signature.names}, rows=rows)
-
-    def to_frame(self, columns: Columns, as_text: bool = False) -> Any:
-        return pd.DataFrame(dict(columns))
-
-    def json_schema(self) -> dict[str, Any]:
-        row = {
-            "type": "object",
-            "properties": {
-                "length": {"type": "number"},
-                "age": {"type": "integer", "minimum": 0},
-                "colour": {"type": "string", "enum": ["red", "green"]},
-            },
-            "required": list(ROW),
-            "additionalProperties": False,
-        }
-        records = {"type": "array", "items": row, "minItems": 1}
-        return {
-            "type": "object",
-            "properties": {"records": records, "probabilities": {"type": "boolean"}},
-            "required": ["records"],
-            "additionalProperties": False,
-        }
 
 
 class OneVersion:
@@ -189,6 +126,6 @@ def serve_small(
     model: SmallModel, metrics: Metrics, max_waiting: int = 256, max_rows: int = 1024
 ) -> OneVersion:
     """Host a small model with a real batcher."""
-    schema = SmallSchema(model.signature)
+    schema = PydanticRows(model.signature)
     batcher = AdaptiveBatcher(model, schema, max_rows=max_rows, max_waiting=max_waiting, metrics=metrics)
     return OneVersion(Serving(predictor=model, schema=schema, batcher=batcher, role="stable"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,5 @@ def test_a_damaged_stream_never_crashes(at: int, value: int, cut: int) -> None:
     damaged = bytearray(BODY)
     damaged[at] = value
     for body in (bytes(damaged), bytes(damaged)[:cut], BODY[cut:]):
-        try:
-            read_columns(body, 1000, 100_000)
-        except Refused as refused:
-            assert refused.status in (413, 422)
+        with suppress(Refused):
+            assert isinstance(read_columns(body, 1000, 100_000), dict)

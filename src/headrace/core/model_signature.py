@@ -15,6 +15,7 @@ Private = Literal["hash", "leave_out"]
 PRIVATE: tuple[Private, ...] = ("hash", "leave_out")
 # Hold for a table and not for one row: a request cannot be held to them.
 TABLE_CHECKS = ("unique_values_eq", "one_sample_ttest", "two_sample_ttest")
+_OPTIONS = ("ignore_na", "raise_warning", "n_failure_cases", "error", "name")
 _NO_CHECKS = (*COLUMN_KEYS, *TABLE_CHECKS)
 
 
@@ -57,7 +58,7 @@ class ModelSignature:
     def to_pandera(self) -> dict[str, Any]:
         """Return the inputs as a schema config, to which unknown columns are an error."""
         columns = {
-            column.name: {"dtype": column.dtype, "nullable": column.nullable, **column.checks}
+            column.name: {"dtype": column.dtype, "nullable": column.nullable, "checks": dict(column.checks)}
             for column in self.inputs
         }
         return {"schema_type": "dataframe", "columns": columns, "strict": True}
@@ -112,12 +113,26 @@ def _of_schema(name: str, dtype: str, column: Mapping[str, Any]) -> InputColumn:
 
 
 def _checks(column: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the checks of a column, however the schema writes them."""
-    beside = {key: value for key, value in column.items() if key not in _NO_CHECKS and key in CHECK_NAMES}
-    inside = column.get("checks") or {}
+    """Return the checks of a column that Pandera holds rows to, however the schema writes them.
+
+    Where there are `checks`, it passes over those that stand beside the keys.
+    """
+    inside = column.get("checks")
+    if inside is None:
+        beside = {key: value for key, value in column.items() if key not in _NO_CHECKS and key in CHECK_NAMES}
+        return {name: _apart(value) for name, value in beside.items()}
     if not isinstance(inside, Mapping):
         inside = {str((one.get("options") or {}).get("check_name")): one for one in inside}
-    return {name: value for name, value in {**inside, **beside}.items() if name not in TABLE_CHECKS}
+    return {name: value for name, value in inside.items() if name not in TABLE_CHECKS}
+
+
+def _apart(value: Any) -> Any:
+    """Set the options of a check beside the keys apart: there they stand among its arguments."""
+    if not isinstance(value, Mapping):
+        return value
+    args = {key: one for key, one in value.items() if key not in (*_OPTIONS, "options")}
+    options = {key: one for key, one in value.items() if key in _OPTIONS}
+    return {**args, "options": options} if options else args
 
 
 def _private(column: Mapping[str, Any]) -> Private | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,10 +12,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from headrace.serving.docs_page import make_page
 from headrace.serving.exchange import SCOPE_KEY, Exchange, Reply, json_reply
 from headrace.serving.front import Endpoint, Front
 from headrace.serving.metrics import CONTENT_TYPE, Metrics
+from headrace.serving.models_page import ModelPages
+from headrace.serving.openapi import describe_service
 from headrace.serving.predict import Predictions
+from headrace.serving.protocol_v2 import ProtocolV2
 from headrace.serving.request_log import RequestLog
 from headrace.serving.roles import Host, PredictionLog
 from headrace.serving.settings import ServeSettings
@@ -34,7 +39,12 @@ def make_app(
     """
     app = FastAPI(title="headrace", redirect_slashes=False, docs_url=None, redoc_url=None, openapi_url=None)
     predictions = Predictions(host, settings, log)
-    app.router.routes[:] = _routes(host, predictions, metrics)
+
+    def document() -> dict[str, Any]:
+        return describe_service(host.models if host.ready else {}, settings)
+
+    app.openapi = document  # type: ignore[method-assign]
+    app.router.routes[:] = _routes(host, predictions, metrics, document)
     app.add_exception_handler(HTTPException, _not_here)
     app.add_middleware(
         Front,
@@ -50,9 +60,13 @@ def make_app(
     return app
 
 
-def _routes(host: Host, predictions: Predictions, metrics: Metrics) -> list[Route]:
+def _routes(
+    host: Host, predictions: Predictions, metrics: Metrics, document: Callable[[], dict[str, Any]]
+) -> list[Route]:
     def route(path: str, handler: Any, method: str = "GET") -> Route:
         return Route(path, Endpoint(handler, path), methods=[method])
+
+    pages, v2 = ModelPages(predictions), ProtocolV2(predictions)
 
     async def live(_: Exchange) -> Reply:
         return json_reply({"live": True})
@@ -63,12 +77,32 @@ def _routes(host: Host, predictions: Predictions, metrics: Metrics) -> list[Rout
     async def figures(_: Exchange) -> Reply:
         return Reply(metrics.text(), media=CONTENT_TYPE.encode())
 
+    async def openapi(_: Exchange) -> Reply:
+        return json_reply(document())
+
+    async def docs(_: Exchange) -> Reply:
+        return make_page(document())
+
     return [
         route("/predict", predictions.post, "POST"),
         route("/models/{name}/predict", predictions.post, "POST"),
+        route("/v2/models/{name}/infer", v2.infer, "POST"),
+        route("/v2/models/{name}/versions/{version}/infer", v2.infer, "POST"),
+        route("/models", pages.every),
+        route("/models/{name}", pages.one),
+        route("/models/{name}/example", pages.example),
+        route("/v2", v2.server),
+        route("/v2/health/live", v2.live),
+        route("/v2/health/ready", v2.ready),
+        route("/v2/models/{name}", v2.model),
+        route("/v2/models/{name}/ready", v2.model_ready),
+        route("/v2/models/{name}/versions/{version}", v2.model),
+        route("/v2/models/{name}/versions/{version}/ready", v2.model_ready),
         route("/health/live", live),
         route("/health/ready", ready),
         route("/metrics", figures),
+        route("/openapi.json", openapi),
+        route("/docs", docs),
     ]
 
 

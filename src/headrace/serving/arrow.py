@@ -21,7 +21,7 @@ _DICTIONARY_DATA, _COMPRESSION = 1, 3
 
 
 def read_columns(body: bytes, max_rows: int, max_bytes: int) -> Columns:
-    """Read a stream of record batches into lists by column.
+    """Read a stream of record batches into lists and arrays by column.
 
     Args:
         body: The stream, uncompressed.
@@ -68,13 +68,19 @@ def write_answers(answers: Answers, classes: Sequence[Any]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _values(column: Any, max_bytes: int) -> list[Any]:
-    """Return a column as a list. The rows of a dictionary share its values: none is copied."""
+def _values(column: Any, max_bytes: int) -> Any:
+    """Return a column as an array of numbers where it is one, else as a list.
+
+    The rows of a dictionary share its values: none is copied.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    numbers = pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)
+    if pa.types.is_floating(column.type) or (numbers and not column.null_count):
+        return column.to_numpy()  # a missing number is NaN
     if not pa.types.is_dictionary(column.type):
-        return list(column.to_pylist())
+        return column.to_pylist()
     values: list[Any] = []
     size = 0
     for chunk in column.chunks:
@@ -105,7 +111,8 @@ def _check_types(schema: Any) -> None:
             or pa.types.is_date(inner)
             or pa.types.is_null(inner)
         ):
-            told = f"column {name[:200]!r} has the type {str(found)[:100]}; send numbers, texts, booleans or times"
+            wanted = "send numbers, texts, booleans or times"
+            told = f"column {name[:200]!r} has the type {str(found)[:100]}; {wanted}"
             raise Refused(422, told, "bad_request")
 
 

@@ -39,6 +39,7 @@ class AdaptiveBatcher:
         self, predictor: Predictor, schema: RowSchema, *, max_rows: int, max_waiting: int, metrics: Metrics
     ) -> None:
         self._predictor, self._schema, self._metrics = predictor, schema, metrics
+        self._takes_columns = bool(getattr(predictor, "takes_columns", False))  # an engine without tables
         self._max_rows, self._max_waiting = max_rows, max_waiting
         self._waiting: deque[_Waiting] = deque()
         self._busy = False
@@ -149,8 +150,8 @@ class AdaptiveBatcher:
             return _as_failure(error)
 
     def _call(self, request: Request) -> Answers:
-        frame: Any = self._schema.to_frame(request.columns)
-        return self._predictor.answer(frame, request.probabilities)
+        rows: Any = request.columns if self._takes_columns else self._schema.to_frame(request.columns)
+        return self._predictor.answer(rows, request.probabilities)
 
 
 def _as_failure(error: BaseException) -> Exception:

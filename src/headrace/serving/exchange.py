@@ -97,14 +97,14 @@ class Exchange:
         query = self.scope.get("query_string", b"")
         if not query:
             return None
-        value = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)).get(name)
-        if value is None:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        values = [value for key, value in pairs if key == name]
+        if not values:
             return None
-        if value.lower() not in ("true", "false", "1", "0"):
-            raise Refused(
-                422, f"the parameter {name} is {value[:50]!r}, and must be true or false", "bad_request"
-            )
-        return value.lower() in ("true", "1")
+        if values not in (["true"], ["false"], ["1"], ["0"]):
+            found = " and ".join(values)[:50]
+            raise Refused(422, f"the parameter {name} is {found!r}, and must be true or false", "bad_request")
+        return values in (["true"], ["1"])
 
     async def watched(self, answer: Awaitable[Any], after_seconds: float = 0.2) -> Any:
         """Await an answer, and give it up where the client leaves; one that is quick pays next to nothing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from headrace.core.serving import Answers, Request
@@ -37,6 +36,7 @@ class Predictions:
         media = exchange.media_type()
         if media not in ("application/json", arrow.MEDIA_TYPE):
             raise wrong_media(media, f"application/json or {arrow.MEDIA_TYPE}")
+        refuse_encoding(exchange)
         accept = answer_media(exchange.header(b"accept"), media)
         body = await self.bodies.read(exchange)
         serving = self.choose(exchange, hosted)
@@ -146,6 +146,13 @@ def answer_media(accept: str, given: str) -> str:
     return given
 
 
+def refuse_encoding(exchange: Exchange) -> None:
+    """Refuse a packed body: a small one may become a large one."""
+    encoding = exchange.header(b"content-encoding").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Refused(415, f"the body is encoded as {encoding[:50]!r}; send it as it is", "media_type")
+
+
 def wrong_media(found: str, wanted: str) -> Refused:
     return Refused(415, f"the body is {found[:100] or 'of no type'}; send {wanted}", "media_type")
 
@@ -168,6 +175,3 @@ def refused_by(error: Exception) -> Refused | None:
     if isinstance(error, Overloaded):
         return Refused(429, str(error), "overloaded", headers=RETRY)
     return None
-
-
-Endpoint = Callable[[Exchange], Any]

@@ -43,7 +43,10 @@ _LIST_AT_MOST = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowCheck:
-    """One check. `holds` takes a value; `many` takes a numpy array of numbers, where there is such a form."""
+    """One check, with its arguments as they were written.
+
+    `holds` takes a value, `many` a numpy array of numbers, where there is such a form.
+    """
 
     name: str
     args: Mapping[str, Any]
@@ -51,10 +54,23 @@ class RowCheck:
     holds: Test
     many: Test | None = None
 
-    @property
-    def missing_holds(self) -> bool:
-        """Whether a missing value passes: nearly always, for Pandera leaves it out."""
-        return self.ignore_na or self.name in ("not_equal_to", "notin")
+    def missing_holds(self, kind: Kind) -> bool:
+        """Tell whether a missing value passes: nearly always, for Pandera leaves it out of most checks.
+
+        Where it does not, pandas compares: nothing equals NaN, and what is compared with NA is not false.
+        """
+        if self.ignore_na:
+            return True
+        if self.name in ("isin", "notin"):
+            listed = None in next(iter(self.args.values())) and kind.word not in (
+                "integer",
+                "number",
+                "boolean",
+            )
+            return listed is (self.name == "isin")
+        if self.name == "not_equal_to":
+            return True
+        return kind.masked and (self.name in (*_COMPARISONS, "in_range", "str_length"))
 
 
 def read_checks(kind: Kind, checks: Mapping[str, Any]) -> tuple[RowCheck, ...]:
@@ -63,8 +79,7 @@ def read_checks(kind: Kind, checks: Mapping[str, Any]) -> tuple[RowCheck, ...]:
     for name, said in checks.items():
         args, options = _arguments(name, said)
         if name in _ONLY_ARGUMENT and not options.get("raise_warning"):
-            args = {key: _as_column(kind, value) for key, value in args.items()}
-            holds, many = _test(kind, name, args)
+            holds, many = _test(kind, name, {key: _as_column(kind, value) for key, value in args.items()})
             ignore = bool(options.get("ignore_na", True))
             found.append(RowCheck(name=name, args=args, ignore_na=ignore, holds=holds, many=many))
     return tuple(found)
@@ -85,7 +100,8 @@ def _arguments(name: str, said: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 def _as_column(kind: Kind, value: Any) -> Any:
     """Bring an argument to what the column's values are, as pandas does when it compares."""
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_as_column(kind, one) for one in value]
+        # pandas looks members up without rounding them first.
+        return [as_bound(one, kind.zone) if kind.word == "time" else one for one in value]
     if kind.word == "time":
         return as_bound(value, kind.zone)
     if kind.precision is not None and isinstance(value, float):
@@ -132,13 +148,12 @@ def _in_range(
 
 
 def _member(kind: Kind, inside: bool, values: Any) -> Test:
-    """Tell whether a value is one of these; true is not 1, and 1.0 is."""
-    among = {_told_apart(value) for value in values}
-    return lambda value: (_told_apart(value) in among) is inside
-
-
-def _told_apart(value: Any) -> tuple[bool, Any]:
-    return isinstance(value, bool), value
+    """Tell whether a value is one of these. Where a column may hold both, true is not 1."""
+    if kind.word == "scalar":
+        apart = {(isinstance(value, bool), value) for value in values}
+        return lambda value: ((isinstance(value, bool), value) in apart) is inside
+    among = set(values)
+    return lambda value: (value in among) is inside
 
 
 def _length(

@@ -20,6 +20,7 @@ Source = Literal["json", "table", "text"]
 _WHOLE = re.compile(r"\s*[+-]?\d+(\.0*)?\s*\Z", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*\Z", re.ASCII)
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
+_MICROSECONDS = {"s": 1_000_000, "ms": 1000}  # what a column's unit cuts a time to
 SCALAR_BOUND = 2**63
 
 
@@ -41,7 +42,9 @@ class Column:
         self.kind = find_kind(spec.name, spec.dtype)
         self.checks = read_checks(self.kind, spec.checks)
         self.nullable = (
-            spec.nullable and self.kind.holds_missing and all(check.missing_holds for check in self.checks)
+            spec.nullable
+            and self.kind.holds_missing
+            and all(check.missing_holds(self.kind) for check in self.checks)
         )
         self.wanted = say_wanted(self.kind, self.checks)
         self._read = getattr(self, f"_read_{self.kind.word}")
@@ -133,7 +136,8 @@ class Column:
             found = None
         if found is None or not self.kind.low <= found.year <= self.kind.high:
             raise WrongValue
-        return found
+        step = _MICROSECONDS.get(self.kind.unit, 1)
+        return found if step == 1 else found.replace(microsecond=found.microsecond // step * step)
 
     def _read_date(self, value: Any, source: Source) -> date:
         if source == "table" and isinstance(value, date) and not isinstance(value, datetime):

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas.api.internals import create_dataframe_from_blocks  # type: ignore[import-not-found]
+from pandas.arrays import ArrowStringArray
 
-from headrace.adapters.schema_pydantic.column import Column, Source, WrongValue
-from headrace.adapters.schema_pydantic.look import as_list
+from headrace.adapters.schema_pydantic.column import Column, Source
+from headrace.adapters.schema_pydantic.look import as_list, look_at
 
 _STRING = pa.large_string()
 
@@ -46,8 +48,6 @@ class FrameMaker:
         Raises:
             ValueError: A value is none that the column takes.
         """
-        from pandas.api.internals import create_dataframe_from_blocks
-
         values = [columns[column.name] for column in self._columns]
         rows = len(values[0]) if values else 0
         blocks: list[tuple[Any, Any]] = []
@@ -63,8 +63,6 @@ class FrameMaker:
         return made
 
     def _texts(self, values: list[Any], rows: int, source: Source) -> list[tuple[Any, Any]]:
-        from pandas.arrays import ArrowStringArray
-
         if not self._strings:
             return []
         gathered: list[Any] = []
@@ -75,14 +73,11 @@ class FrameMaker:
         except (pa.ArrowException, TypeError, ValueError):  # a NaN among them, or numpy's own strings
             gathered = [one for at in self._strings for one in self._read(at, values[at], source)]
             whole = pa.array(gathered, _STRING)
+        make: Any = ArrowStringArray  # its type knows no `dtype`, without which it is never `str`
+        parts = [pa.chunked_array([whole.slice(turn * rows, rows)]) for turn in range(len(self._strings))]
         return [
-            (
-                ArrowStringArray(
-                    pa.chunked_array([whole.slice(turn * rows, rows)]), dtype=self._columns[at].kind.dtype
-                ),
-                self._places[at],
-            )
-            for turn, at in enumerate(self._strings)
+            (make(part, dtype=self._columns[at].kind.dtype), self._places[at])
+            for part, at in zip(parts, self._strings, strict=True)
         ]
 
     def _text(self, at: int, values: Any, source: Source) -> Sequence[Any]:
@@ -100,33 +95,25 @@ class FrameMaker:
             return np.array(read, dtype="datetime64[us]") if word == "time" else _objects(read)
         if source != "text" and set(map(type, values)) <= {int, float, bool, type(None)}:
             return np.array(values, dtype=dtype)
-        return np.array(self._read(at, values, source), dtype=dtype)
+        return np.asarray(self._read(at, values, source)).astype(dtype)
 
     def _other(self, at: int, values: Any, source: Source) -> Any:
         """Return what only pandas has: categories, times with a zone, numbers with a missing value."""
         column = self._columns[at]
         dtype = column.kind.dtype
         if isinstance(dtype, pd.CategoricalDtype):
-            return _categories(self._read(at, values, source), dtype)
+            return _categories(self._read(at, values, source))
         read = self._read(at, values, source)
         if column.kind.word == "time":
             return _zoned(read, dtype)
         return pd.array(read, dtype=dtype)
 
-    def _read(self, at: int, values: Any, source: Source) -> list[Any]:
+    def _read(self, at: int, values: Any, source: Source) -> Any:
         column = self._columns[at]
-        items = as_list(values)
-        try:
-            return [_again(column, value, source) for value in items]
-        except WrongValue:
-            raise ValueError(f"column {column.name} holds a value that its schema refuses") from None
-
-
-def _again(column: Column, value: Any, source: Source) -> Any:
-    """Read a value, or leave it as it is where it was read before."""
-    if value is None:
-        return None
-    return column.read(value, "table" if source == "json" else source)
+        found, bad = look_at(column, values, source)
+        if bad:
+            raise ValueError(f"column {column.name}, row {bad[0]}: no value that its schema takes")
+        return found
 
 
 def _objects(values: Sequence[Any]) -> Any:
@@ -135,10 +122,8 @@ def _objects(values: Sequence[Any]) -> Any:
     return found
 
 
-def _categories(values: list[Any], dtype: pd.CategoricalDtype) -> Any:
+def _categories(values: list[Any]) -> Any:
     """Make a categorical as pandas would: sorted categories, where they can be sorted."""
-    if dtype.categories is not None:
-        return pd.Categorical(values, dtype=dtype)
     if {str, type(None)}.issuperset(map(type, values)):
         names = sorted({value for value in values if value is not None})
         at = {name: code for code, name in enumerate(names)} | {None: -1}

@@ -78,13 +78,13 @@ def _of_kind(column: Column) -> dict[str, Any]:
     if kind.word == "integer":
         return {"type": "integer", "allOf": [{"minimum": kind.low, "maximum": kind.high}]}
     if kind.word == "number":
-        import numpy as np
-
-        largest = float(np.finfo(kind.precision or np.float64).max)
+        largest = column.kind.largest
         return {"type": "number", "allOf": [{"minimum": -largest, "maximum": largest}]}
     if kind.word == "boolean":
         return {"type": "boolean"}
     if kind.word == "scalar":
+        if any(check.name.startswith("str_") for check in column.checks):
+            return {"type": "string"}
         number = {"type": "number", "minimum": -SCALAR_BOUND, "exclusiveMaximum": SCALAR_BOUND}
         return {"anyOf": [{"type": "string"}, {"type": "boolean"}, number]}
     if kind.word == "date":
@@ -111,16 +111,18 @@ def _of_check(column: Column, check: RowCheck) -> dict[str, Any]:
     if check.name == "str_length":
         return _of_length(**args)
     (value,) = args.values()
-    return {
-        "equal_to": lambda: {"const": value},
-        "not_equal_to": lambda: {"not": {"const": value}},
-        "isin": lambda: {"enum": list(value)},
-        "notin": lambda: {"not": {"enum": list(value)}},
-        "str_matches": lambda: {"pattern": f"^(?:{str(value).removeprefix('^')})"},
-        "str_contains": lambda: {"pattern": str(value)},
-        "str_startswith": lambda: {"pattern": f"^{_literally(value)}"},
-        "str_endswith": lambda: {"pattern": f"{_literally(value)}$"},
-    }[check.name]()
+    if check.name in ("isin", "notin"):
+        value = [bool(one) for one in value] if column.kind.word == "boolean" else list(value)
+        return {"enum": value} if check.name == "isin" else {"not": {"enum": value}}
+    if check.name in ("equal_to", "not_equal_to"):
+        return {"const": value} if check.name == "equal_to" else {"not": {"const": value}}
+    patterns = {
+        "str_matches": f"^(?:{str(value).removeprefix('^')})",
+        "str_contains": str(value),
+        "str_startswith": f"^{_literally(str(value))}",
+        "str_endswith": f"{_literally(str(value))}$",
+    }
+    return {"pattern": patterns[check.name]}
 
 
 def _literally(text: str) -> str:

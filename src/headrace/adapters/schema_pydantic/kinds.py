@@ -23,9 +23,11 @@ class Kind:
     word: Word
     dtype: Any  # numpy's or pandas'
     holds_missing: bool
+    masked: bool = False  # a missing value is pandas' NA, which no comparison makes false
     low: int = 0
     high: int = 0
     precision: Any = None  # numpy's float type, where it is less than Python's
+    largest: float = 0.0  # float that it holds
     zone: tzinfo | None = None
     unit: str = ""
 
@@ -63,11 +65,11 @@ def find_kind(column: str, dtype: str) -> Kind:
     if isinstance(found, pd.CategoricalDtype) or found == np.dtype(object):
         return Kind(word="scalar", dtype=found, holds_missing=True)
     if isinstance(found, pd.StringDtype):
-        return Kind(word="string", dtype=found, holds_missing=True)
+        return Kind(word="string", dtype=found, holds_missing=True, masked=found.na_value is pd.NA)
     if isinstance(found, pd.DatetimeTZDtype):
         return _time(found, found.unit, found.tz)
     if isinstance(found, np.dtype) and found.kind == "M":
-        return _time(found, np.datetime_data(found)[0], None)
+        return _time(found, str(np.datetime_data(str(found))[0]), None)
     number = None if found is None else _number(found)
     if number is None:
         raise ConfigError.one(
@@ -96,11 +98,24 @@ def _number(dtype: Any) -> Kind | None:
     if inner.kind in "iu":
         info = np.iinfo(inner)
         return Kind(
-            word="integer", dtype=dtype, holds_missing=not plain, low=int(info.min), high=int(info.max)
+            word="integer",
+            dtype=dtype,
+            holds_missing=not plain,
+            masked=not plain,
+            low=int(info.min),
+            high=int(info.max),
         )
     if inner.kind == "f" and inner.itemsize <= 8:
         precise = None if inner.itemsize == 8 else inner.type
-        return Kind(word="number", dtype=dtype, holds_missing=True, precision=precise)
+        largest = float(np.finfo(inner.name).max)
+        return Kind(
+            word="number",
+            dtype=dtype,
+            holds_missing=True,
+            masked=not plain,
+            precision=precise,
+            largest=largest,
+        )
     if inner.kind == "b":
-        return Kind(word="boolean", dtype=dtype, holds_missing=not plain)
+        return Kind(word="boolean", dtype=dtype, holds_missing=not plain, masked=not plain)
     return None

@@ -12,13 +12,14 @@ import numpy as np
 
 from headrace.adapters.schema_pydantic.column import Column, Source, WrongValue, is_text
 
-_FAST_TYPES = {
+_FAST_TYPES: dict[str, set[type]] = {
     "integer": {int},
     "number": {int, float, type(None)},
     "boolean": {bool},
     "string": {str, type(None)},
     "scalar": {str, type(None)},
 }
+_FEW = 8  # values that are asked about sooner than numpy is
 Looked = tuple[Any, list[int]]
 """The values as the model gets them, a list or a numpy array, and the positions of those that are wrong:
 there stands anything."""
@@ -26,6 +27,8 @@ there stands anything."""
 
 def look_at(column: Column, values: Any, source: Source) -> Looked:
     """Read a column and hold it to its checks."""
+    if len(values) <= _FEW:
+        return one_by_one(column, as_list(values), source)
     if isinstance(values, np.ndarray) and source == "table":
         found = _look_at_array(column, values)
         if found is not None:
@@ -56,15 +59,24 @@ def as_list(values: Any) -> Sequence[Any]:
 
 
 def one_by_one(column: Column, items: Sequence[Any], source: Source) -> Looked:
-    """Ask the column about each value."""
+    """Ask the column about each value, about text that comes again only once."""
     found, bad = [], []
-    take = column.take
+    known: dict[str, Any] = {}
     for at, value in enumerate(items):
-        try:
-            found.append(take(value, source))
-        except WrongValue:
-            found.append(None)
+        text = type(value) is str
+        if text and value in known:
+            taken = known[value]
+        else:
+            try:
+                taken = column.take(value, source)
+            except WrongValue:
+                taken = WrongValue
+            if text:
+                known[value] = taken
+        if taken is WrongValue:
             bad.append(at)
+            taken = None
+        found.append(taken)
     return found, bad
 
 

@@ -72,7 +72,8 @@ def _fast(column: Column) -> CoreSchema | None:
         return _checked(column, core_schema.bool_schema(strict=True))
     bounds = _bounds(column)
     if word == "integer":
-        whole = core_schema.int_schema(strict=True, **_whole_bounds(column, bounds or {}))
+        low, high = _whole_bounds(column, bounds or {})
+        whole = core_schema.int_schema(strict=True, ge=low, le=high)
         return whole if bounds is not None else _checked(column, whole)
     if word == "number" and column.kind.precision is None:
         number = core_schema.float_schema(strict=True, allow_inf_nan=False, **(bounds or {}))
@@ -112,7 +113,7 @@ def _bounds(column: Column) -> dict[str, Any] | None:
     return found
 
 
-def _whole_bounds(column: Column, bounds: dict[str, Any]) -> dict[str, int]:
+def _whole_bounds(column: Column, bounds: dict[str, Any]) -> tuple[int, int]:
     """Bring bounds to whole numbers within those of the type."""
     low = [column.kind.low]
     high = [column.kind.high]
@@ -125,7 +126,7 @@ def _whole_bounds(column: Column, bounds: dict[str, Any]) -> dict[str, int]:
             high.append(floor(bound))
         else:
             high.append(ceil(bound) - 1)
-    return {"ge": max(low), "le": min(high)}
+    return max(low), min(high)
 
 
 def _is_finite(bound: Any) -> bool:

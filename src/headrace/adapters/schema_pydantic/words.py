@@ -61,7 +61,8 @@ def say_wanted(kind: Kind, checks: Sequence[RowCheck]) -> str:
             others = [_say(kind, one) for one in checks if one is not check]
             return " ".join(["one of", list_some(_values(check)), *others])
     said = [_say(kind, check) for check in checks]
-    if kind.word == "integer" and (kind.low, kind.high) != _INT64:
+    bounded = any(check.name in ("in_range", "equal_to") for check in checks)
+    if kind.word == "integer" and not bounded and (kind.low, kind.high) != _INT64:
         said.insert(0, f"(between {kind.low} and {kind.high})")
     return " ".join([kind.name, " and ".join(said).replace(") and ", ") ")]).strip()
 
