@@ -1,6 +1,6 @@
 """Time the service against a plain FastAPI app with the same model, load from a second process.
 
-Usage: python -m benchmarks.serve [--seconds 5] [--rounds 3] [--rows 1,1000] [--connections 1,16,64]
+Usage: python benchmarks/serve.py [--seconds 5] [--rounds 3] [--rows 1,1000] [--connections 1,16,64]
 
 `penguins` is trained and published once. Then every server is asked in turns, so that a busy machine hurts
 all of them; medians of the rounds are compared. The plain app checks nothing and keeps nothing.
@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving.servers import ENVIRONMENT, Server, servers, started
+from serving.servers import ENVIRONMENT, Server, servers, started
 
 MODEL = "penguins"
 PLAIN = "plain FastAPI"
@@ -111,7 +111,7 @@ def load(port: int, body: Path, connections: int, seconds: float) -> dict[str, f
         "--seconds",
         str(seconds),
     ]
-    call = [sys.executable, "-m", "benchmarks.serving.load", *words]
+    call = [sys.executable, "-m", "serving.load", *words]
     done = subprocess.run(call, env=ENVIRONMENT, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found

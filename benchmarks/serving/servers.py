@@ -18,7 +18,7 @@ from urllib.error import HTTPError, URLError
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+    "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("src", ".", "benchmarks")),
     # One thread a call, for everyone: the cores are for the servers and the load.
     "OMP_NUM_THREADS": "1",
 }
@@ -35,7 +35,7 @@ class Server:
 
 def servers(model: str, onnx: bool) -> list[Server]:
     """Return the servers, the one that all are compared with first."""
-    plain = ["uvicorn", "benchmarks.serving.plain:app", "--no-access-log", "--log-level", "warning"]
+    plain = ["uvicorn", "serving.plain:app", "--no-access-log", "--log-level", "warning"]
     plain += ["--loop", "uvloop", "--http", "httptools", "--port", "{port}"]
     ours = ["flows.serve", f"model={model}", "port={port}"]
     found = [
