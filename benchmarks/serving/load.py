@@ -1,6 +1,6 @@
 """Ask a server the same thing over several connections for some seconds, and tell how long answers took.
 
-Usage: python -m benchmarks.serving.load --port 8000 --path /predict --body body.json --connections 16
+Usage: python -m serving.load --port 8000 --path /predict --body body.json --connections 16
 
 Each connection sends its next request when it has its answer (a closed loop). The client reads no more
 of HTTP than the status and the length, so that it takes as little as possible of the cores it shares.
