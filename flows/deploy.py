@@ -23,7 +23,7 @@ from headrace.adapters.record_files import RunRecords
 from headrace.adapters.stat_cache import StatCache
 from headrace.assemble import codecs
 from headrace.commands.run_names import find_run
-from headrace.config.compose import compose
+from headrace.config.command import compose_command
 from headrace.core.code import CodeIndex
 from headrace.core.record import RunRecord
 from headrace.core.secrets import redact_overrides
@@ -33,9 +33,9 @@ from headrace.deploy.journal import Deployment, Journal
 from headrace.deploy.late import read_lake_record
 from headrace.deploy.mirror import mirror_of
 from headrace.deploy.services import Services
-from headrace.deploy.settings import DeploySettings, load_settings
+from headrace.deploy.settings import DeployNode, DeploySettings, load_settings
 from headrace.deploy.step import Step, folder_of
-from headrace.errors import RunNotFound
+from headrace.errors import Problem, RunNotFound
 from headrace.project import Project, open_project
 
 PROJECT = ("lake", "headrace_dir")  # keys of the project, which every command takes
@@ -49,7 +49,9 @@ def parse(words: Sequence[str]) -> tuple[DeploySettings, list[str]]:
     """Return what is asked for, and the words that choose the project's lake. Raises `ConfigError`."""
     of_project = [word for word in words if _OF_PROJECT.match(word)]
     others = [word for word in words if word not in of_project]
-    return load_settings(compose("deploy", [], for_experiment=False), others), of_project
+    problems: list[Problem] = []
+    cfg = compose_command("deploy", DeployNode, others, problems, of_project=["lake"])
+    return load_settings(cfg, problems), of_project
 
 
 def make_deployer(project: Project, settings: DeploySettings) -> Deployer:

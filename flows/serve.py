@@ -19,6 +19,7 @@ from headrace.adapters.stat_cache import StatCache
 from headrace.config.command import compose_command
 from headrace.config.serve import ServeNode, as_mapping, load_serve
 from headrace.core.code import CodeIndex
+from headrace.errors import Problem
 from headrace.loaded import name_whole
 from headrace.served import TOKEN, serve
 from headrace.serving.settings import CanarySettings, LogSettings, ServeSettings
@@ -26,11 +27,12 @@ from headrace.serving.settings import CanarySettings, LogSettings, ServeSettings
 
 def read_settings(words: Sequence[str]) -> ServeSettings:
     """Return what a service is told. Raises `ConfigError`."""
-    cfg = compose_command("serve", ServeNode, words)
+    problems: list[Problem] = []
+    cfg = compose_command("serve", ServeNode, words, problems)
     token = os.environ.get(TOKEN) or None
     root = Path(str(cfg.get("headrace_dir") or ".headrace")).absolute()
     index = CodeIndex(StatCache(root / "cache" / "files.json").remember)
-    node = dict(as_mapping(load_serve(cfg, index, token)))
+    node = dict(as_mapping(load_serve(cfg, index, token, problems)))
     node.pop("insecure")
     log, canary = LogSettings(**as_mapping(node.pop("log"))), CanarySettings(**as_mapping(node.pop("canary")))
     models = tuple(name_whole(one) for one in node.pop("model"))
@@ -47,10 +49,10 @@ def run_serve(words: Sequence[str]) -> int:
         for name, version in versions.items():
             print(f"serving  {name} version {version}")
         print(f"at       {url}  (OpenAPI: {url}/docs, figures: {url}/metrics)")
-        name = next(iter(versions))
+        first = next(iter(versions))
         bearer = f' -H "authorization: Bearer ${TOKEN}"' if settings.token else ""
-        print(f"its page {url}/models/{name} has an example; to try it:")
-        print(f"curl -s{bearer} {url}/models/{name}/example | curl -s{bearer} {url}/predict --json @-")
+        print("to try   ask with its example:")
+        print(f"curl -s{bearer} {url}/models/{first}/example | curl -s{bearer} {url}/predict --json @-")
         print("to stop  press Ctrl-C, or kill it: what was answered is kept", flush=True)
 
     return serve(settings, announce)

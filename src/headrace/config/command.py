@@ -15,33 +15,45 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from headrace.config.compose import compose
-from headrace.errors import ConfigError, Problem, did_you_mean
+from headrace.errors import Problem, did_you_mean
 
 GROUPS = ("lake", "runtime", "tracker")
 
 
-def compose_command(config_name: str, schema: type[Any], words: Sequence[str]) -> DictConfig:
-    """Compose a command's config with what its line says. Raises `ConfigError` with every problem.
+def compose_command(
+    config_name: str,
+    schema: type[Any],
+    words: Sequence[str],
+    problems: list[Problem],
+    of_project: Sequence[str] = (),
+) -> DictConfig:
+    """Compose a command's config with what its line says; words that mean nothing become problems.
 
     Args:
         config_name: Of the primary config, which has groups among `GROUPS`.
         schema: The dataclass of its shape; nested ones are keys with dots.
         words: The command line.
+        problems: Gets what is wrong with the words.
+        of_project: Keys that the command takes and the config does not name.
+
+    Raises:
+        ConfigError: What Hydra says of the words of groups.
     """
     of_groups = [word for word in words if word.partition("=")[0].partition(".")[0] in GROUPS]
     cfg = compose(config_name, of_groups, for_experiment=False)
-    problems = [
-        problem for word in words if word not in of_groups for problem in _write(cfg, word, _types(schema))
-    ]
-    if problems:
-        raise ConfigError(problems)
+    types = _types(schema)
+    for word in words:
+        if word not in of_groups:
+            problems += _write(cfg, word, types, of_project)
     return cfg
 
 
-def _write(cfg: DictConfig, word: str, types: Mapping[str, str]) -> Iterator[Problem]:
+def _write(
+    cfg: DictConfig, word: str, types: Mapping[str, str], of_project: Sequence[str]
+) -> Iterator[Problem]:
     """Write `key=value` into a config; text stays as it was typed."""
     key, equals, text = word.partition("=")
-    known = [*types, *(group for group in GROUPS if group in cfg)]
+    known = [*types, *(group for group in GROUPS if group in cfg), *of_project]
     inside = types.get(key.partition(".")[0], "").startswith("dict") and "." in key
     if not equals or (key not in types and not inside):
         found = "there is no such key" if equals else "is no key=value"

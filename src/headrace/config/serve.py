@@ -70,10 +70,10 @@ _ABOVE_ZERO = (
 ).split()
 
 
-def load_serve(cfg: DictConfig, index: CodeIndex, token: str | None) -> ServeNode:
-    """Check the composed config of a service. Raises `ConfigError` with every problem."""
+def load_serve(cfg: DictConfig, index: CodeIndex, token: str | None, problems: list[Problem]) -> ServeNode:
+    """Check the composed config of a service. Raises `ConfigError` with every problem, and those before."""
     raw = {str(key): cfg._get_node(key) for key in cfg}
-    problems = list(unknown_keys("", raw, [f.name for f in fields(ServeNode)]))
+    problems += unknown_keys("", raw, [f.name for f in fields(ServeNode)])
     data = resolve(cfg, problems)
     problems += check_adapter(index, "lake", data.get("lake"))
     log = typed_node(LogNode, "log", data.pop("log", {}), problems)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Optional
 
-import yaml
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig
 
 from headrace.config.resolve import resolve
 from headrace.config.typed import typed_node
@@ -23,7 +22,6 @@ ACTIONS: tuple[Action, ...] = ("run", "version", "rollback", "promote", "remove"
 
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _VERSION_LIKE = re.compile(r"v[0-9]+")
-_MAPPINGS = ("aliases", "canary")
 _RESERVED = ("latest", "candidate")  # W&B's, and those of every model that a run made
 
 
@@ -93,15 +91,8 @@ class DeploySettings:
     canary: CanarySettings
 
 
-def load_settings(cfg: DictConfig, words: Sequence[str] = ()) -> DeploySettings:
-    """Check a composed config with what a command line says on top. Raises `ConfigError`, every problem told.
-
-    The words are not Hydra's: `model=flights` would be an option of the group `conf/model/`, and a reason
-    with a comma a sweep.
-    """
-    problems: list[Problem] = []
-    for word in words:
-        problems += _apply(cfg, word)
+def load_settings(cfg: DictConfig, problems: list[Problem]) -> DeploySettings:
+    """Check a composed config. Raises `ConfigError` with every problem, and those that were found before."""
     data = resolve(cfg, problems)
     node: DeployNode = typed_node(DeployNode, "", data, problems)
     aliases = {name: _alias(name, one, problems) for name, one in node.aliases.items()}
@@ -109,7 +100,7 @@ def load_settings(cfg: DictConfig, words: Sequence[str] = ()) -> DeploySettings:
     problems += _check_seconds(node)
     request = _request(node, aliases, problems)
     if problems or request is None:
-        raise ConfigError([_readable(problem) for problem in problems])
+        raise ConfigError(problems)
     return DeploySettings(
         request=request,
         wait_seconds=node.wait_seconds,
@@ -120,28 +111,6 @@ def load_settings(cfg: DictConfig, words: Sequence[str] = ()) -> DeploySettings:
             max_latency_ratio=canary.max_latency_ratio,
         ),
     )
-
-
-def _apply(cfg: DictConfig, word: str) -> Iterable[Problem]:
-    """Write `key=value` into a config; text stays as it was typed."""
-    key, equals, text = word.partition("=")
-    first = key.partition(".")[0]
-    known = {one.name: str(one.type) for one in fields(DeployNode)}
-    if not equals or first not in known or (key != first and first not in _MAPPINGS):
-        yield Problem(key, "there is no such key", did_you_mean(key, [*known, "lake"], "{}=…"))
-        return
-    try:
-        is_text = "str" in known[first] and key == first
-        value = text if is_text and text != "null" else yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        yield Problem(key, f"{text!r} is no value: {str(error).splitlines()[0]}", "quote it")
-        return
-    OmegaConf.update(cfg, key, value, force_add=True)
-
-
-def _readable(problem: Problem) -> Problem:
-    """Say a key of the first level without the dot that the typed check puts before it."""
-    return Problem(problem.where.removeprefix("."), problem.found, problem.hint.replace("type: .", "type: "))
 
 
 def _alias(name: str, node: Any, problems: list[Problem]) -> AliasNode:
