@@ -57,7 +57,7 @@ def test_the_schema_is_one_and_describes_columns() -> None:
     assert (row["minItems"], row["maxItems"], row["items"]["additionalProperties"]) == (1, 7, False)
     columns = row["items"]["properties"]
     assert columns["n"]["exclusiveMinimum"] == 0
-    assert columns["n"]["allOf"] == [{"minimum": -128, "maximum": 127}]
+    assert columns["n"]["maximum"] == 127
     assert columns["n"]["description"] == "how many"
     assert columns["t"]["anyOf"][0]["format"] == "date-time"
     assert columns["d"]["format"] == "date"
@@ -94,7 +94,4 @@ def test_the_pattern_of_times_is_what_is_read() -> None:
             accepted = True
         except RowsRejected:
             accepted = False
-        if text.isascii() and not text.endswith("\n"):
-            assert allowed.is_valid(body) == accepted, text
-        else:
-            assert not accepted, text
+        assert allowed.is_valid(body) == accepted, text

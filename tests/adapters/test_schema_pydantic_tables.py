@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -173,6 +174,29 @@ def test_columns_of_a_request_must_all_be_good() -> None:
     for rows_ in (0, 51):
         with pytest.raises(RowsRejected, match=f"{rows_} rows, wanted from 1 to 50 rows"):
             schema.require_columns({name: values[:1] * rows_ for name, values in good.items()})
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_arrows_columns_are_read_as_they_are(count: int) -> None:
+    """Arrow's arrays, whole or in chunks, are a table too."""
+    table = pa.table({"age": [39, 15] * count, "mass": [1.0, None] * count, "sex": [None, "male"] * count})
+    columns_ = dict(zip(table.column_names, table.columns, strict=True))
+    schema = PydanticRows(NUMBERS)
+    found = schema.check_columns(columns_)
+    assert list(found.good) == list(range(0, 2 * count, 2))
+    assert found.bad[1][0].found == "15"
+    frame = schema.to_frame({name: column.take(list(found.good)) for name, column in columns_.items()})
+    assert frame["mass"].tolist() == [1.0] * count
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 2**64])
+def test_numbers_beyond_the_type_are_refused_among_others(value: int) -> None:
+    """numpy would round them to a float that fits."""
+    column = InputColumn(name="n", dtype="int64")
+    schema = PydanticRows(ModelSignature(inputs=(column,)))
+    assert list(schema.check_columns({"n": [-1, value] * 10}).bad) == list(range(1, 20, 2))
+    found = schema.check_columns({"n": ["-1", str(value)] * 10}, as_text=True)
+    assert list(found.bad) == list(range(1, 20, 2))
 
 
 def test_half_a_surrogate_is_refused_before_arrow_sees_it() -> None:

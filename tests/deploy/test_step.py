@@ -15,6 +15,7 @@ import pytest
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.adapters.record_files import RunRecords
 from headrace.core.ports import LakeStore
+from headrace.deploy.earlier import finish_earlier
 from headrace.deploy.journal import Journal
 from headrace.errors import AliasMoved, DeploymentUndone, DeploymentUnfinished
 from headrace.registry import history, holder, move_alias
@@ -60,7 +61,7 @@ def test_before_the_lake_nothing_has_happened(point: str, lake: LakeStore, tmp_p
     head = lake.resolve("main")
     killed(tmp_path, point)
     told: list[str] = []
-    (ended,) = make_step(tmp_path, told=told).finish_earlier("birds")
+    (ended,) = finish_earlier(make_step(tmp_path, told=told), "birds")
     assert (ended.state, states(tmp_path)) == ("undone", [])
     assert lake.resolve("main") == head
     assert [branch.name for branch in lake.branches("alias-")] == []
@@ -75,22 +76,22 @@ def test_before_the_lake_nothing_has_happened(point: str, lake: LakeStore, tmp_p
 def test_after_the_lake_the_rest_follows(point: str, lake: LakeStore, tmp_path: Path) -> None:
     """A command that was killed after its commit is finished: one move, W&B told once, and nothing open."""
     killed(tmp_path, point)
-    (ended,) = make_step(tmp_path).finish_earlier("birds")
+    (ended,) = finish_earlier(make_step(tmp_path), "birds")
     assert (ended.state, states(tmp_path)) == ("done", ["done"])
     assert moves(lake) == [(3, 1, "promote")]
     assert pending(tmp_path, "r1") == [("production", False)]
-    assert make_step(tmp_path).finish_earlier("birds") == []
+    assert finish_earlier(make_step(tmp_path), "birds") == []
 
 
 @pytest.mark.parametrize("point", ["wandb", "taken back", "undone"])
 def test_a_refusal_is_undone_to_its_end(point: str, lake: LakeStore, tmp_path: Path) -> None:
     """A command that was killed while it took an alias back is finished: it is back, in W&B too."""
     killed(tmp_path, point, "refused")
-    (ended,) = make_step(tmp_path).finish_earlier("birds")
+    (ended,) = finish_earlier(make_step(tmp_path), "birds")
     assert (ended.state, states(tmp_path)) == ("undone", ["undone"])
     assert moves(lake) == [(3, 1, "promote"), (1, 3, "undo")]
     assert pending(tmp_path, "r3") == [("production", False)]
-    assert make_step(tmp_path).finish_earlier("birds") == []
+    assert finish_earlier(make_step(tmp_path), "birds") == []
 
 
 @pytest.mark.parametrize(("point", "versions"), [("merging", 3), ("merged", 4), ("moved", 4)])
@@ -98,7 +99,7 @@ def test_a_run_is_published_once(point: str, versions: int, lake: LakeStore, tmp
     """Killed while a run was being published, it is a version or none; the same command makes it one."""
     RunRecords(tmp_path / "runs").write(plan_late(lake)[1])
     killed(tmp_path, point, "publish")
-    make_step(tmp_path).finish_earlier("birds")
+    finish_earlier(make_step(tmp_path), "birds")
     assert len(registry(lake)["versions"]) == versions
     if versions == 3:
         make_step(tmp_path).carry_out(*plan_late(lake, "d2"))
@@ -173,7 +174,7 @@ def test_a_service_that_refuses_sends_the_alias_back(lake: LakeStore, tmp_path: 
     serve(tmp_path, lake, os.getpid(), refused=refused)
     move_alias(lake, "birds", "production", 3)
     step = make_step(tmp_path, at=following(lake, tmp_path, "wandb", refused=refused))
-    step.finish_earlier("birds")
+    finish_earlier(step, "birds")
     with pytest.raises(DeploymentUndone, match="its package is damaged\nbirds@production is version 3 again"):
         step.carry_out(plan("d2"))
     assert moves(lake)[-1] == (1, 3, "undo")
@@ -198,9 +199,9 @@ def test_a_service_that_lags_leaves_it_open(lake: LakeStore, tmp_path: Path) -> 
         make_step(tmp_path).carry_out(plan())
     assert states(tmp_path) == ["wandb"]
     told: list[str] = []
-    assert make_step(tmp_path, told=told).finish_earlier("birds") == []
+    assert finish_earlier(make_step(tmp_path, told=told), "birds") == []
     assert "not followed yet" in told[-1]
-    (ended,) = make_step(tmp_path, wait_seconds=3600).finish_earlier("birds", "production")
+    (ended,) = finish_earlier(make_step(tmp_path, wait_seconds=3600), "birds", "production")
     assert ended.said.startswith("superseded")
     serve(tmp_path, lake, os.getpid(), stable=2)
 
@@ -211,7 +212,7 @@ def test_a_move_that_is_over_is_not_waited_for(lake: LakeStore, tmp_path: Path) 
     with pytest.raises(DeploymentUnfinished):
         make_step(tmp_path).carry_out(plan())
     move_alias(lake, "birds", "production", 2)
-    (ended,) = make_step(tmp_path, wait_seconds=3600).finish_earlier("birds")
+    (ended,) = finish_earlier(make_step(tmp_path, wait_seconds=3600), "birds")
     assert (ended.state, ended.said) == ("done", "the alias moved on")
     assert holder(registry(lake), "production") == 2
 

@@ -74,6 +74,15 @@ def test_a_batch_has_a_largest_size() -> None:
     assert model.calls == [1, 10, 1, 25, 2]
 
 
+def test_a_batch_grows_as_far_as_the_model_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a call that was slow for its rows a batch is small, and after a quick one it may be large."""
+    monkeypatch.setattr("headrace.serving.batcher.BATCH_SECONDS", 10.0)
+    model = SmallModel()
+    requests = [request(rows=1000) for _ in range(3)]
+    asyncio.run(gather_behind_a_call(model, batcher(model, max_rows=10_000), requests))
+    assert model.calls == [1, 1000, 2000]
+
+
 def test_a_row_that_fails_fails_alone() -> None:
     """Where a batch raises, its requests are answered one by one: only the guilty one fails."""
     model = SmallModel()

@@ -48,7 +48,7 @@ class ServeNode:
     engine: str = "native"  # or onnx
     max_body_bytes: int = 16_777_216
     max_rows: int = 100_000  # of one request
-    max_batch_rows: int = 1024  # of several requests that are answered together
+    max_batch_rows: int = 16384  # of several requests that are answered together
     max_waiting: int = 256  # requests of one model; more are told to come back
     watch_seconds: float = 1.0  # between two looks for new versions
     stop_seconds: float = 30.0  # for what is under way when the service stops

@@ -10,6 +10,7 @@ from typing import Any
 from headrace.core.record import RunRecord
 from headrace.deploy.checks import Checks
 from headrace.deploy.decide import Decision, FindRun, decide
+from headrace.deploy.earlier import finish_earlier
 from headrace.deploy.journal import Deployment
 from headrace.deploy.settings import DeploySettings, Request
 from headrace.deploy.step import Step
@@ -36,7 +37,7 @@ class Deployer:
         request = settings.request
         self._finish_others(request.model)
         with self.step.journal.hold(request.model):
-            self.step.finish_earlier(request.model, request.alias)
+            finish_earlier(self.step, request.model, request.alias)
             deployment_id = new_run_id()
             for left in reversed(range(TRIES)):
                 try:
@@ -68,7 +69,7 @@ class Deployer:
         for other in sorted({one.model for one in journal.unfinished()} - {model}):
             with journal.hold(other, wait=False) as held:
                 if held:
-                    self.step.finish_earlier(other, wait=False)
+                    finish_earlier(self.step, other, wait=False)
 
 
 def _planned(

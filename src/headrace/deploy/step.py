@@ -14,19 +14,15 @@ from headrace.adapters.record_files import RunRecords
 from headrace.core.artifact import Artifact
 from headrace.core.ports import LakeStore
 from headrace.core.record import RunRecord
-from headrace.deploy.journal import Deployment, Journal
+from headrace.deploy.journal import Deployment, Journal, State
 from headrace.deploy.late import keep_published, publish_late
 from headrace.deploy.mirror import WandbMirror
 from headrace.deploy.services import Followed, Services
-from headrace.errors import AliasMoved, DeploymentUndone, DeploymentUnfinished
-from headrace.publish import find_published
+from headrace.errors import AliasMoved, DeploymentUndone, DeploymentUnfinished, LakeError
 from headrace.registry import (
     Move,
     Moved,
-    drop_changes,
     find_move,
-    find_numbered,
-    holder,
     move_alias,
     read_current,
     read_registry,
@@ -77,20 +73,7 @@ class Step:
             if self._not_there(deployment):  # a lost connection may hide that it was done
                 self.journal.forget(deployment.id)
             raise
-        return self._follow(self._in_lake(deployment, moved), self.wait_seconds)
-
-    def finish_earlier(self, model: str, alias: str = "", wait: bool = True) -> list[Deployment]:
-        """Finish, undo or forget what earlier commands left of a model; returns what has ended by that.
-
-        `alias` is the one that moves next: nobody waits for services to follow a move that is over in a
-        moment, nor without `wait`. What they do not follow yet is left to the next command, and told.
-        """
-        ended = []
-        for left in self.journal.unfinished(model):
-            superseded = left.alias == alias
-            found = self._finish(left, self.wait_seconds if wait and not superseded else 0.0, superseded)
-            ended += [found] if found.ended else []
-        return ended
+        return self.follow(self._in_lake(deployment, moved), self.wait_seconds)
 
     # --- the parts ----------------------------------------------------------------------------------
 
@@ -131,19 +114,20 @@ class Step:
         done = replace(one, state="lake", to=moved.entry["to"])
         self.journal.write(done)
         if done.publishes:
-            self._keep_published(done, moved.commit)
-        self.tell("alias", _told(done))
+            self.keep_published_as(done, moved.commit)
+        self.tell("alias", told(done))
         self.tell("lake", f"commit {moved.commit[:12]}")
         self.at("lake")
         return done
 
-    def _keep_published(self, one: Deployment, commit: str) -> None:
+    def keep_published_as(self, one: Deployment, commit: str) -> None:
+        """Let the record of a run say which version it became, by which commit."""
         about = {"commit": commit, "model": one.model, "version": one.to, "alias": one.alias}
         keep_published(self.records, str(one.run), about)
 
-    def _follow(self, one: Deployment, seconds: float) -> Deployment:
-        """Let W&B and the services follow a move that is in the lake."""
-        self._tell_wandb(one)
+    def follow(self, one: Deployment, seconds: float) -> Deployment:
+        """Let W&B and the services follow a move that is in the lake; raises as `carry_out` does."""
+        self.tell_wandb(one)
         self.at("told")
         done = replace(one, state="wandb")
         self.journal.write(done)
@@ -156,7 +140,7 @@ class Step:
         self.tell("service", _followed(followed, one))
         self.journal.write(replace(done, state="service"))
         self.at("service")
-        return self._end(done, "done")
+        return self.end(done, "done")
 
     def _tell_late(self, one: Deployment, followed: Followed) -> None:
         late = ", ".join(followed.late)
@@ -165,15 +149,15 @@ class Step:
             f"{_version(one.to)}, in the lake too; the next flows.deploy looks again, or take it back"
         )
 
-    def _tell_wandb(self, one: Deployment) -> None:
+    def tell_wandb(self, one: Deployment) -> None:
+        """Let W&B's aliases be what the lake's are by now."""
         _, registry = read_current(self.lake, one.model)
-        told = [self.mirror.follow(registry, one.alias, one.to if one.to is not None else one.start)]
+        lines = [self.mirror.follow(registry, one.alias, one.to if one.to is not None else one.start)]
         for alias in one.clears:
             entry = next((e for e in registry.get("history", ()) if _clears(e, one, alias)), None)
-            told.append("" if entry is None else self.mirror.follow(registry, alias, entry["from"]))
-        for line in told:
-            if line:
-                self.tell("W&B", line)
+            lines.append("" if entry is None else self.mirror.follow(registry, alias, entry["from"]))
+        for line in filter(None, lines):
+            self.tell("W&B", line)
 
     def _saw(self, one: Deployment) -> Callable[[str], bool]:
         """Return what tells whether this deployment is in a commit that a service looked at."""
@@ -181,7 +165,11 @@ class Step:
 
         def saw(commit: str) -> bool:
             if commit not in known:
-                known[commit] = find_move(read_registry(self.lake, commit, one.model), one.id) is not None
+                try:
+                    found = find_move(read_registry(self.lake, commit, one.model), one.id)
+                except LakeError:  # a worker that has not looked yet names none
+                    return False
+                known[commit] = found is not None
             return known[commit]
 
         return saw
@@ -195,75 +183,40 @@ class Step:
                 remove_alias(self.lake, one.model, one.alias, why="undo", deployment=one.id, expect=one.to)
             else:
                 move_alias(
-                    self.lake, one.model, one.alias, one.start, why="undo", run=one.run,
+                    self.lake, one.model, one.alias, one.start, why="undo",
                     share=one.share_before, deployment=one.id, expect=one.to,
                 )  # fmt: skip
         except AliasMoved as moved:
-            self._end(one, "undone", f"{why}; {moved}")
+            self.end(one, "undone", f"{why}; {moved}")
             raise DeploymentUndone(f"refused by {why}\n{moved}") from moved
         self.at("taken back")
-        self._end_undone(one, why)
+        self.finish_undo(one, why)
         raise DeploymentUndone(
             f"refused by {why}\n{one.model}@{one.alias} is {_version(one.start)} again, as before"
         )
 
-    def _end_undone(self, one: Deployment, why: str) -> Deployment:
+    def finish_undo(self, one: Deployment, why: str) -> Deployment:
+        """Let W&B follow an alias that went back."""
         _, registry = read_current(self.lake, one.model)
         line = self.mirror.follow(registry, one.alias, one.to)
         if line:
             self.tell("W&B", line)
         self.at("undone")
-        return self._end(one, "undone", why)
+        return self.end(one, "undone", why)
 
-    def _end(self, one: Deployment, state: Any, said: str = "") -> Deployment:
+    def end(self, one: Deployment, state: State, said: str = "") -> Deployment:
+        """Write down that a deployment has ended."""
         ended = replace(one, state=state, said=said)
         self.journal.write(ended)
         return ended
-
-    # --- what an earlier command left -------------------------------------------------------------
-
-    def _finish(self, left: Deployment, seconds: float, superseded: bool) -> Deployment:
-        _, registry = read_current(self.lake, left.model)
-        found = find_move(registry, left.id)
-        if found is None:
-            drop_changes(self.lake, left.id)
-            self.journal.forget(left.id)
-            self.tell("earlier", f"{_told(left)}: was not in the lake yet, so it is forgotten")
-            return replace(left, state="undone", said="never in the lake")
-        one = replace(left, to=found["to"])
-        if find_move(registry, left.id, undo=True) is not None:
-            self.tell("earlier", f"{_told(one)}: was being taken back, which is finished now")
-            return self._end_undone(one, "refused by a service")
-        if left.publishes and one.to is not None:
-            self._keep_published(one, find_published(self.lake, one.model, find_numbered(registry, one.to)))
-        if _is_over(registry, one):
-            self._tell_wandb(one)
-            self.tell("earlier", f"{_told(one)}: the alias moved on since")
-            return self._end(one, "done", "the alias moved on")
-        self.tell("earlier", f"{_told(one)}: is in the lake, so the rest follows now")
-        try:
-            return self._follow(one, seconds)
-        except DeploymentUndone as undone:
-            self.tell("earlier", str(undone))
-            return replace(one, state="undone", said=str(undone))
-        except DeploymentUnfinished as unfinished:
-            if not superseded:
-                self.tell("earlier", str(unfinished))
-                return one
-            return self._end(one, "done", f"superseded; {unfinished}")
-
-
-def _is_over(registry: Mapping[str, Any], one: Deployment) -> bool:
-    """Tell whether the alias has moved since a deployment moved it."""
-    moves = [move for move in registry.get("history", ()) if move["alias"] == one.alias]
-    return holder(registry, one.alias) != one.to or moves[-1].get("deployment") != one.id
 
 
 def _clears(entry: Mapping[str, Any], one: Deployment, alias: str) -> bool:
     return bool(entry.get("deployment") == one.id and entry["alias"] == alias and entry["to"] is None)
 
 
-def _told(one: Deployment) -> str:
+def told(one: Deployment) -> str:
+    """Say in a line what moves from which version to which."""
     to = "a new version" if one.publishes and one.to is None else _version(one.to)
     share = f", {one.share:.0%} of the traffic" if one.share is not None else ""
     by = f"  (run {one.run}{share})" if one.run else share

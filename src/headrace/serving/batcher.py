@@ -16,6 +16,10 @@ from headrace.serving.metrics import Metrics
 
 # A model that is quicker than this is called in the event loop: handing over to a thread costs as much.
 INLINE_SECONDS = 0.0005
+# A batch beyond `SURE_ROWS` is one that the model answers in this time, as far as the last call tells: large
+# requests gain by company as well, and nobody waits long behind the batch of a slow model.
+BATCH_SECONDS = 0.25
+SURE_ROWS = 1024
 
 
 class _Waiting:
@@ -95,16 +99,20 @@ class AdaptiveBatcher:
     def _take(self) -> tuple[list[_Waiting], int]:
         """Take what waits, up to the size of a batch, without those whose client has left."""
         batch: list[_Waiting] = []
-        rows = 0
+        rows, most = 0, self._find_most_rows()
         while self._waiting:
             first = self._waiting[0]
             if not first.future.done():
-                if batch and rows + first.request.rows > self._max_rows:
+                if batch and rows + first.request.rows > most:
                     break
                 batch.append(first)
                 rows += first.request.rows
             self._waiting.popleft()
         return batch, rows
+
+    def _find_most_rows(self) -> int:
+        in_time = int(BATCH_SECONDS * self._last_rows / max(self._last_seconds, 1e-6))
+        return min(self._max_rows, max(SURE_ROWS, in_time))
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:

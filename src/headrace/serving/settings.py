@@ -39,7 +39,7 @@ class ServeSettings:
     engine: str = "native"  # or onnx, where the package has it
     max_body_bytes: int = 16 << 20
     max_rows: int = 100_000  # of one request
-    max_batch_rows: int = 1024  # of several requests that are answered together
+    max_batch_rows: int = 16384  # of several requests that are answered together
     max_waiting: int = 256  # requests of one model that wait; more are told 429
     watch_seconds: float = 1.0  # how often the lake is asked for new versions
     stop_seconds: float = 30.0  # for requests under way when the service is told to stop

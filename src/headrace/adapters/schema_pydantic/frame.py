@@ -93,7 +93,8 @@ class FrameMaker:
         if word in ("time", "date", "scalar"):
             read = self._read(at, values, source)
             return np.array(read, dtype="datetime64[us]") if word == "time" else _objects(read)
-        if source != "text" and set(map(type, values)) <= {int, float, bool, type(None)}:
+        plain = {int, float, type(None)} if word == "number" else {int, bool}
+        if source != "text" and plain.issuperset(map(type, values)):
             return np.array(values, dtype=dtype)
         return np.asarray(self._read(at, values, source)).astype(dtype)
 

@@ -21,46 +21,52 @@ class NotStrict(ValueError):
         self.problem = problem
 
 
-def is_strict(body: bytes, found: Mapping[str, Any], columns: Sequence[Column]) -> bool:
-    """Tell whether a body that was read is strict JSON in which no name stands twice.
+class StrictReader:
+    """Tells whether a body that was read is strict JSON in which no name stands twice.
 
     Of two equal names a parser keeps the last, so its result cannot tell. But every name and every
     string has two quotes: where the body has as many as what was read, none was dropped. Only where
     the count differs (or a string holds a quote) is the body read once more, slowly.
     """
-    suspicious = b"NaN" in body or b"Infinity" in body or b'\\"' in body
-    if suspicious or body.count(b'"') != 2 * _count_strings(found, columns):
-        try:
-            read_strictly(body)
-        except NotStrict:
-            return False
-    return True
 
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._kept = {column.name for column in columns}
+        words = {column.name: column.kind.word for column in columns}
+        self._texts = [name for name, word in words.items() if word in ("string", "time", "date")]
+        self._mixed = [name for name, word in words.items() if word == "scalar"]
 
-def _count_strings(found: Mapping[str, Any], columns: Sequence[Column]) -> int:
-    """Count names and strings in a request; -1 where an ignored column holds more than plain values."""
-    records, whole = found.get("records"), found.get("columns")
-    kept = {column.name for column in columns}
-    if records is not None:
-        total = len(found) + sum(map(len, records))
-        ignored = set().union(*records) - kept if total > len(found) + len(records) * len(kept) else ()
-        texts = {name: [one.get(name) for one in records] for name in ignored}
-    else:
-        total = len(found) + len(whole or ())
-        texts = {name: values for name, values in (whole or {}).items() if name not in kept}
-    for column in columns:
-        if column.kind.word in ("string", "scalar", "time", "date"):
-            values = [one[column.name] for one in records] if records is not None else whole[column.name]  # type: ignore[index]
-            if column.kind.word == "scalar":
-                texts[column.name] = values
-            else:
-                total += len(values) - values.count(None)
-    for values in texts.values():
-        types = list(map(type, values))
-        if dict in types or list in types:
-            return -1
-        total += types.count(str)
-    return total
+    def is_strict(self, body: bytes, found: Mapping[str, Any], columns: Mapping[str, list[Any]]) -> bool:
+        """Decide about a body that was read as `found`, and became these columns."""
+        suspicious = b"NaN" in body or b"Infinity" in body or b'\\"' in body
+        if suspicious or body.count(b'"') != 2 * self._count_strings(found, columns):
+            try:
+                read_strictly(body)
+            except NotStrict:
+                return False
+        return True
+
+    def _count_strings(self, found: Mapping[str, Any], columns: Mapping[str, list[Any]]) -> int:
+        """Count names and strings in a request; -1 where an ignored column holds more than plain values."""
+        records, whole = found.get("records"), found.get("columns", {})
+        mixed = [columns[name] for name in self._mixed]
+        if records is not None:
+            names = sum(map(len, records))
+            if names > len(records) * len(self._kept):
+                ignored = set().union(*records) - self._kept
+                mixed += [[one.get(name) for one in records] for name in ignored]
+        else:
+            names = len(whole)
+            mixed += [values for name, values in whole.items() if name not in self._kept]
+        total = len(found) + names
+        for name in self._texts:
+            values = columns[name]
+            total += len(values) - values.count(None)
+        for values in mixed:
+            types = list(map(type, values))
+            if dict in types or list in types:
+                return -1
+            total += types.count(str)
+        return total
 
 
 def read_strictly(body: bytes) -> Any:

@@ -7,9 +7,11 @@ from typing import Any
 
 from headrace.adapters.schema_pydantic.checks import RowCheck
 from headrace.adapters.schema_pydantic.column import SCALAR_BOUND, Column
-from headrace.adapters.schema_pydantic.times import DAY, PLAIN, ZONED, years_pattern
+from headrace.adapters.schema_pydantic.times import DAY, END, PLAIN, ZONED, years_pattern
 from headrace.core.model_signature import ModelSignature
 
+_LOWER = ("minimum", "exclusiveMinimum", "minLength")
+_UPPER = ("maximum", "exclusiveMaximum", "maxLength")
 _BOUNDS = {
     "greater_than": "exclusiveMinimum",
     "greater_than_or_equal_to": "minimum",
@@ -63,23 +65,30 @@ def _of_column(column: Column) -> dict[str, Any]:
     schema = _of_kind(column)
     for check in column.checks:
         for key, value in _of_check(column, check).items():
-            if key in schema:
-                schema.setdefault("allOf", []).append({key: value})
-            else:
-                schema[key] = value
+            _narrow(schema, key, value)
     if column.nullable:
         schema = {"anyOf": [schema, {"type": "null"}]}
     told = column.description or f"{column.wanted[:1].upper()}{column.wanted[1:]}."
     return {**schema, "description": told}
 
 
+def _narrow(schema: dict[str, Any], key: str, value: Any) -> None:
+    """Add a rule; of two bounds the narrower one counts."""
+    if key not in schema:
+        schema[key] = value
+    elif key in _LOWER or key in _UPPER:
+        schema[key] = max(schema[key], value) if key in _LOWER else min(schema[key], value)
+    else:
+        schema.setdefault("allOf", []).append({key: value})
+
+
 def _of_kind(column: Column) -> dict[str, Any]:
     kind = column.kind
     if kind.word == "integer":
-        return {"type": "integer", "allOf": [{"minimum": kind.low, "maximum": kind.high}]}
+        return {"type": "integer", "minimum": kind.low, "maximum": kind.high}
     if kind.word == "number":
-        largest = column.kind.largest
-        return {"type": "number", "allOf": [{"minimum": -largest, "maximum": largest}]}
+        largest = kind.largest
+        return {"type": "number", "minimum": -largest, "maximum": largest}
     if kind.word == "boolean":
         return {"type": "boolean"}
     if kind.word == "scalar":
@@ -120,7 +129,7 @@ def _of_check(column: Column, check: RowCheck) -> dict[str, Any]:
         "str_matches": f"^(?:{str(value).removeprefix('^')})",
         "str_contains": str(value),
         "str_startswith": f"^{_literally(str(value))}",
-        "str_endswith": f"{_literally(str(value))}$",
+        "str_endswith": f"{_literally(str(value))}{END}",
     }
     return {"pattern": patterns[check.name]}
 

@@ -53,6 +53,8 @@ def as_list(values: Any) -> Sequence[Any]:
         values = values.astype("datetime64[us]")
     if isinstance(values, (list, tuple)):
         return values
+    if hasattr(values, "to_pylist"):  # of Arrow
+        return list(values.to_pylist())
     if not hasattr(values, "tolist"):
         return list(values)
     return list(values.tolist())
@@ -125,9 +127,11 @@ def _look_at_list(column: Column, items: Sequence[Any], types: set[type], source
 
 def _check_numbers(column: Column, values: Any, missing: Any) -> Looked | None:
     """Check an array of numbers; without `missing`, NaN is what misses."""
-    if values.dtype.kind not in "iuf" or any(check.many is None for check in column.checks):
-        return None
     kind = column.kind
+    # numpy makes floats of whole numbers that share no type, and these are not exact.
+    wanted = "iu" if kind.word == "integer" else "f"
+    if values.dtype.kind not in wanted or any(check.many is None for check in column.checks):
+        return None
     if kind.precision is not None:
         with np.errstate(over="ignore", invalid="ignore"):
             values = values.astype(kind.precision).astype(np.float64)

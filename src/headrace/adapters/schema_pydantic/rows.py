@@ -8,7 +8,7 @@ from pydantic_core import ValidationError
 
 from headrace.adapters.schema_pydantic.column import Column, Source
 from headrace.adapters.schema_pydantic.frame import FrameMaker
-from headrace.adapters.schema_pydantic.json_body import is_strict
+from headrace.adapters.schema_pydantic.json_body import StrictReader
 from headrace.adapters.schema_pydantic.json_schema import request_schema
 from headrace.adapters.schema_pydantic.look import look_at
 from headrace.adapters.schema_pydantic.refusal import SHOWN, Refusal, missing_or_unknown, refuse_body
@@ -37,6 +37,7 @@ class PydanticRows:
         self._names = list(signature.names)
         self._known = [*self._names, *(name for name in signature.ignored if name not in self._names)]
         self._validator = build_validator(self._columns, signature.ignored, max_rows)
+        self._reader = StrictReader(self._columns)
         self._frames = FrameMaker(self._columns)
 
     def parse_json(self, body: bytes) -> Request:
@@ -60,7 +61,7 @@ class PydanticRows:
         probabilities = found.get("probabilities", False)
         if probabilities and not self._signature.probabilities:
             self._refuse(body)
-        if not is_strict(body, found, self._columns):
+        if not self._reader.is_strict(body, found, columns):
             self._refuse(body)
         return Request(columns=columns, rows=rows, probabilities=probabilities)
 
@@ -96,7 +97,7 @@ class PydanticRows:
             found, wrong = look_at(column, values, "table")
             refusal.add_column(column, wrong, values, "table")
             if not wrong:
-                read[column.name] = _as_values(column, found)
+                read[column.name] = _as_values(found)
         refusal.raise_if_any()
         return Request(columns=read, rows=rows)
 
@@ -114,14 +115,14 @@ class PydanticRows:
 def _at(values: Any, at: int) -> Any:
     """Return one value of a column as Python has it."""
     found = values[at]
+    if hasattr(found, "as_py"):
+        return found.as_py()
     return found.item() if hasattr(found, "dtype") and hasattr(found, "item") else found
 
 
-def _as_values(column: Column, found: Any) -> list[Any]:
+def _as_values(found: Any) -> list[Any]:
     """Return what was read as a list of Python's own values; None is missing."""
     if not hasattr(found, "dtype"):
         return list(found)
-    if column.kind.word == "integer" and found.dtype.kind == "f":
-        return [int(value) for value in found.tolist()]
     values: list[Any] = found.tolist()
     return [None if value != value else value for value in values] if found.dtype.kind == "f" else values

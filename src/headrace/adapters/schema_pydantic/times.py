@@ -6,14 +6,15 @@ import re
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-_TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?"
-_OFFSET = r"([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
-_DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-ZONED = f"^{_DAY}[Tt ]{_TIME}{_OFFSET}$"
-PLAIN = f"^{_DAY}[Tt ]{_TIME}$"
-DAY = f"^{_DAY}$"
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
+_OFFSET = r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+_DAY = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+END = r"$(?!\n)"  # Python's `$` is before a last line break too, that of JSON schema is not
+ZONED = f"^{_DAY}[Tt ]{_TIME}{_OFFSET}{END}"
+PLAIN = f"^{_DAY}[Tt ]{_TIME}{END}"
+DAY = f"^{_DAY}{END}"
 
-_zoned, _plain, _day = (re.compile(pattern[:-1] + r"\Z", re.ASCII) for pattern in (ZONED, PLAIN, DAY))
+_zoned, _plain, _day = (re.compile(pattern) for pattern in (ZONED, PLAIN, DAY))
 
 
 def read_time(text: str, zone: tzinfo | None) -> datetime | None:
