@@ -23,6 +23,7 @@ from headrace import errors
 from headrace.commands.best import add_best
 from headrace.commands.graph import add_graph
 from headrace.commands.lake import add_lake
+from headrace.commands.models import add_models
 from headrace.commands.runs import add_runs
 from headrace.commands.sweeps import add_sweeps
 from headrace.config.schema import StageNode
@@ -161,6 +162,16 @@ def test_every_option_of_a_list_is_documented(name: str, add: Callable[..., None
     rows = "".join(re.findall(rf"^\| `headrace {name}\b.*$", page, re.MULTILINE))
     options = {option for action in commands.choices[name]._actions for option in action.option_strings}
     assert {option for option in options if f"`{option}" not in rows} == {"-h", "--help", "--headrace-dir"}
+
+
+def test_every_option_of_models_is_documented() -> None:
+    """It opens the lake, so it has the options of the lake's verbs."""
+    commands = argparse.ArgumentParser().add_subparsers()
+    add_models(commands)
+    page = (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| `headrace models\b.*$", page, re.MULTILINE)
+    options = {option for action in commands.choices["models"]._actions for option in action.option_strings}
+    assert {option for option in options if f"`{option}" not in row} == {"-h", "--help"}
 
 
 def test_every_error_is_documented() -> None:

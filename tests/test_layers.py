@@ -61,6 +61,10 @@ def test_an_adapter_knows_one_vendor(graph: grimp.ImportGraph) -> None:
     assert {module: found for module, found in vendors.items() if len(found) > 1} == {}
 
 
+# Imported by who has rows to check, and by nothing else: every line of it is about them.
+WHERE_THERE_ARE_ROWS = "headrace.adapters.schema_pydantic"
+
+
 def test_importing_headrace_loads_nothing_heavy() -> None:
     """`import headrace` loads no library that a plan can do without."""
     code = "import sys, headrace; print(*(name for name in sys.argv[1:] if name in sys.modules))"
@@ -87,7 +91,8 @@ def test_importing_headrace_loads_nothing_heavy() -> None:
 def test_no_module_of_a_layer_imports_anything_heavy(layer: str, graph: grimp.ImportGraph) -> None:
     """Each module of the layer can be imported without a data, model or tracking library."""
     package = f"headrace.{layer}"
-    modules = sorted({package} | graph.find_descendants(package))
+    found = {package} | graph.find_descendants(package)
+    modules = sorted(name for name in found if not name.startswith(WHERE_THERE_ARE_ROWS))
     code = (
         "import importlib, sys\n"
         "names, heavy = sys.argv[1].split(','), sys.argv[2].split(',')\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,6 +48,17 @@ def test_only_the_newest_rows_count() -> None:
     """What came before them has left."""
     old, new = table(1, shift=3.0), table(2)
     assert measured(pd.concat([old, new], ignore_index=True))["size"] < 0.1
+
+
+def test_large_requests_are_let_go_of() -> None:
+    """A watch holds neither the texts of its rows nor more rows than count, and says the same of them."""
+    watch = DriftWatch(profile_table(table(0)), 100, lambda *_: None)
+    text = "x" * 1_000_000
+    held = sys.getrefcount(text)
+    for rows in (50, 100_000):
+        watch.take({"size": [1.0] * rows, "place": [text] * rows}, rows)
+    assert sys.getrefcount(text) == held
+    assert [len(columns["place"]) for _, columns in watch._kept] == [100]
 
 
 def test_the_index_is_the_formula() -> None:

@@ -241,6 +241,18 @@ def test_commits_come_while_the_service_runs(lake: AwayLake, open_log: OpenLog) 
     log.close()
 
 
+def test_segments_of_long_texts_have_few_rows(
+    lake: AwayLake, open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A segment ends by its bytes as well: it is read whole, and clients choose how long texts are."""
+    monkeypatch.setattr("headrace.serving.prediction_log._SEGMENT_BYTES", 100_000)
+    monkeypatch.setattr("headrace.serving.prediction_log._SLICE_ROWS", 1)
+    log = open_log(commit_seconds=3600)
+    keep(log, *(predict(f"q{at}", columns={"colour": ["x" * 60_000]}) for at in range(4)))
+    assert len(rows_of(lake)) == 4
+    assert len([*lake.list(lake.resolve(MAIN), prefix="predictions/birds/")]) == 2
+
+
 def test_lake_that_was_away_gets_everything(lake: AwayLake, open_log: OpenLog, counts: Counts) -> None:
     """While the lake is away rows wait on disk and close ends in time; the next service commits them."""
     lake.away = True

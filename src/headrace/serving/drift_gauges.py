@@ -32,7 +32,9 @@ class DriftWatch:
 
     def __init__(self, profile: Mapping[str, Any], rows: int, tell: Callable[[str, float], None]) -> None:
         total = int(profile.get("rows") or 0)
-        self._columns = {str(one["name"]): {**one, "rows": total} for one in profile.get("columns", ())}
+        columns = [{**one, "rows": total} for one in profile.get("columns", ())]
+        self._columns = {str(one["name"]): one for one in columns if _counts_before(one) is not None}
+        self._longest = {name: _longest_name(column) for name, column in self._columns.items()}
         self._rows = rows
         self._tell = tell
         self._kept: deque[tuple[int, Mapping[str, Sequence[Any]]]] = deque()
@@ -42,13 +44,26 @@ class DriftWatch:
 
     def take(self, columns: Mapping[str, Sequence[Any]], rows: int) -> None:
         """Take the rows of a request; cheap, and never waits."""
-        self._kept.append((rows, columns))
+        self._kept.append((rows, self._cut(columns)))
         self._count += rows
         while self._kept and self._count - self._kept[0][0] >= self._rows:
             self._count -= self._kept.popleft()[0]
         if time.monotonic() >= self._next and self._count >= FEWEST:
             self._next = time.monotonic() + SECONDS
             threading.Thread(target=self.measure, name="drift", daemon=True).start()
+
+    def _cut(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+        """Return what counts of a request: its newest rows, and of a text no more than tells it from others.
+
+        Requests are let go of by that; clients who send megabytes in every row would fill the memory else.
+        """
+        cut: dict[str, Sequence[Any]] = {}
+        for name, longest in self._longest.items():
+            values = columns.get(name, ())[-self._rows :]
+            if longest:
+                values = [value[:longest] if isinstance(value, str) else value for value in values]
+            cut[name] = values
+        return cut
 
     def measure(self) -> None:
         """Tell the index of each column; where another thread does so already, do nothing."""
@@ -63,6 +78,13 @@ class DriftWatch:
                     self._tell(name, index)
         finally:
             self._busy.release()
+
+
+def _longest_name(column: Mapping[str, Any]) -> int:
+    """Return a length at which a text is none of the column's names; 0 for a column of numbers."""
+    if column.get("histogram"):
+        return 0
+    return 1 + max(len(str(one["value"])) for one in column["top"])
 
 
 def find_index(column: Mapping[str, Any], values: Sequence[Any]) -> float | None:

@@ -31,6 +31,7 @@ _LOOK_SECONDS = 30.0  # how often writers that died are looked for
 _MOST_WAIT_SECONDS = 60.0  # between two tries to commit
 _SLICE_ROWS = 2000  # converted in one go: it holds the interpreter for a millisecond or two
 _SEGMENT_ROWS = 200_000  # never more in one file, whatever the settings
+_SEGMENT_BYTES = 64 << 20  # or so: a segment is read whole to be committed, and rows may hold long texts
 
 logger = logging.getLogger(__name__)
 
@@ -153,6 +154,7 @@ class LakePredictionLog:
         rows = self._spool.open_rows
         return rows > 0 and (
             rows >= min(self._settings.commit_rows, _SEGMENT_ROWS)
+            or self._spool.open_bytes >= _SEGMENT_BYTES
             or self._spool.open_seconds >= self._settings.commit_seconds
         )
 

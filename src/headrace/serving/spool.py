@@ -72,6 +72,10 @@ class Spool:
         return sum(segment.rows for segment in self._open.values())
 
     @property
+    def open_bytes(self) -> int:
+        return sum(segment.bytes for segment in self._open.values())
+
+    @property
     def open_seconds(self) -> float:
         """How long the oldest segment has been open; 0 where none is."""
         return time.monotonic() - self._opened if self._open else 0.0
