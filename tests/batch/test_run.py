@@ -50,7 +50,7 @@ def test_every_row_is_answered_as_the_model_answers(
     columns = [f"probability_{label}" for label in model.signature.classes]
     assert np.array_equal(found[columns].to_numpy(), probabilities)
     assert found["note"].tolist() == rows["note"].tolist()
-    assert pd.to_numeric(found["mass"]).equals(rows["mass"])  # CSV comes as text, and stays it
+    assert found["mass"].equals(rows["mass"])
     assert not Path(f"out.rejected{out}").exists()
 
 
@@ -142,6 +142,20 @@ def test_categories_and_whole_numbers_are_carried_along(birds: Scored, rows: pd.
     assert found["when"].equals(rows["when"])
     birds.run("new.parquet", "out.csv", partition_rows=30)
     assert read("out.csv").loc[0, ["when", "flag"]].tolist() == ["2026-01-02T03:04:05+00:00", True]
+
+
+def test_parquet_of_csv_has_the_types_of_the_model(birds: Scored, rows: pd.DataFrame) -> None:
+    """What the model reads gets its type in Parquet, so that it can be scored again; CSV stays as it was."""
+    rows["size"] = 1
+    birds.run(write(rows, "new.csv"), "out.parquet")
+    found = read("out.parquet")
+    assert found["mass"].equals(rows["mass"])
+    assert set(found["size"]) == {"1"}
+    assert birds.run("out.parquet", "again.parquet", keep=["note"]).answered == 100
+    Path("exact.csv").write_text("note,mass,island,ring\n007,4e3,Biscoe,r1\n1.10,4100.50,Dream,r2\n")
+    birds.run("exact.csv", "exact_out.csv")
+    kept = [line.rpartition(",")[0] for line in Path("exact_out.csv").read_text().splitlines()]
+    assert kept == Path("exact.csv").read_text().splitlines()
 
 
 def test_killed_batch_goes_on_where_it_was(birds: Scored, rows: pd.DataFrame) -> None:

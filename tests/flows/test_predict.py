@@ -139,5 +139,5 @@ def test_partitions_are_tasks_of_one_flow(birds: EmbeddedLake) -> None:
         assert "Prefect   http://127.0.0.1:" in done.stdout
         assert "headrace server stop" in done.stdout
     finally:
-        stop = [sys.executable, "-m", "headrace.cli", "server", "stop"]
+        stop = [sys.executable, "-c", "from headrace.cli import main; main()", "server", "stop"]
         subprocess.run(stop, env=environment(), check=True, capture_output=True)

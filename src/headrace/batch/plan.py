@@ -179,6 +179,7 @@ def _key(node: PredictNode, digest: str, package: str) -> str:
             "engine": node.engine,
             "input": digest,
             "is_csv": not node.input.lower().endswith(".parquet"),
+            "into_parquet": suffix_of(node.output) == ".parquet",
             "keep": node.keep,
             "probabilities": node.probabilities,
             "partition_rows": node.partition_rows,

@@ -196,6 +196,7 @@ def _make_scorer(batch: Batch, reader: TableReader) -> Scorer:
         probabilities=batch.node.probabilities,
         files=reader.names,
         as_text=reader.is_csv,
+        typed=batch.suffix == ".parquet",  # CSV stays what it was
     )
 
 

@@ -42,6 +42,7 @@ class Scorer:
         probabilities: Whether it has those as well.
         files: Names of the files, where there are several: rejected rows tell theirs.
         as_text: Whether all values are text, as in CSV.
+        typed: Whether columns of text that the model reads get the types of its signature.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Scorer:
         probabilities: bool,
         files: Sequence[str],
         as_text: bool,
+        typed: bool = False,
     ) -> None:
         self._predictor, self._schema, self._as_text = predictor, schema, as_text
         self._probabilities = probabilities
@@ -63,7 +65,11 @@ class Scorer:
         if probabilities:
             answers += [(name, pa.float64()) for name in probability_names(signature)]
         self._keep = list(keep)
-        self.schema = pa.schema([*(input_schema.field(name) for name in keep), *answers])
+        self._typed = {
+            column.name: arrow_type(column.dtype) for column in signature.inputs if as_text and typed
+        }
+        kept = [(name, self._typed.get(name, input_schema.field(name).type)) for name in keep]
+        self.schema = pa.schema([*kept, *answers])
         about = [("row", pa.int64()), ("reasons", pa.string())]
         if len(files) > 1:
             about.insert(0, ("file", pa.string()))
@@ -94,12 +100,15 @@ class Scorer:
         )
 
     def _answer(self, kept: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
-        arrays = kept.columns
-        answers = self.schema.names[len(arrays) :]
+        answers = self.schema.names[len(self._keep) :]
         rows = len(next(iter(columns.values()))) if columns else 0
         if not rows:
             return self.schema.empty_table()
         frame = self._schema.to_frame(columns, as_text=self._as_text)
+        arrays = [
+            _of_series(frame[name], self._typed[name]) if name in self._typed else kept[name]
+            for name in self._keep
+        ]
         given = _by_column(frame) if getattr(self._predictor, "takes_columns", False) else frame
         found = self._predictor.answer(given, self._probabilities)
         arrays.append(_array(found.predictions.tolist(), self.schema.field(PREDICTION).type))
@@ -147,6 +156,13 @@ def _by_column(frame: Any) -> dict[str, list[Any]]:
     """Return a DataFrame as values by column; None is a missing one."""
     columns = {name: frame[name].astype(object) for name in frame.columns}
     return {name: column.where(column.notna(), None).tolist() for name, column in columns.items()}
+
+
+def _of_series(series: Any, kind: pa.DataType) -> pa.Array:
+    found = pa.array(series, from_pandas=True)
+    if pa.types.is_dictionary(found.type):
+        found = found.dictionary_decode()
+    return found if found.type == kind else found.cast(kind)
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
