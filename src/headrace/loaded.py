@@ -190,9 +190,8 @@ def load_version(
     with TemporaryDirectory(prefix="headrace-") as folder:
         root, digest = _lay_out(lake, at, f"models/{name}/{entry['version']}", Path(folder))
         if digest != entry["digest"]:
-            raise PackageRefused(
-                f"{lake_uri(at, root.name)} is not what was published as {name} {entry['version']}"
-            )
+            uri = lake_uri(at, f"models/{name}/{entry['version']}")
+            raise PackageRefused(f"{uri} is not what was published as {name} {entry['version']}")
         return _read(root, name=name, version=int(entry["version"]), digest=digest, engine=engine)
 
 

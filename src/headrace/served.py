@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -19,18 +20,19 @@ from typing import Any
 from uuid import uuid4
 
 from headrace.core.ports import MAIN, LakeStore
-from headrace.errors import HeadraceError, WrongWord
+from headrace.errors import HeadraceError, ModelNotFound, WrongWord, did_you_mean
 from headrace.loaded import load_version, parse_model
 from headrace.project import build_lake
 from headrace.registry import find_aliased, find_numbered, read_registry
 from headrace.serving.settings import CanarySettings, LogSettings, ServeSettings
-from headrace.serving.status import close_service, live_services, open_service
+from headrace.serving.status import close_service, is_alive, live_services, open_service
 
 SETTINGS = "HEADRACE_SERVE_SETTINGS"  # for workers; the token is in its own variable and never here
 TOKEN = "HEADRACE_SERVE_TOKEN"
 FOLDER = "HEADRACE_SERVE_FOLDER"
 MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+PARENT_SECONDS = 1.0  # between two looks of a worker for its parent
 BACKLOG = 2048  # connections that wait to be accepted
 
 
@@ -71,8 +73,8 @@ def serve(settings: ServeSettings, announce: Callable[[str, Mapping[str, int]], 
 class Service:
     """The ASGI application: everything is made and undone in the lifespan, inside of the event loop."""
 
-    def __init__(self, settings: ServeSettings, folder: Path | None) -> None:
-        self._settings, self._folder = settings, folder
+    def __init__(self, settings: ServeSettings, folder: Path | None, parent: int | None = None) -> None:
+        self._settings, self._folder, self._parent = settings, folder, parent
         self._app: Any = None
         self._host: Any = None
         self._log: Any = None
@@ -113,8 +115,11 @@ class Service:
             await self.stop()
             await send({"type": "lifespan.startup.failed", "message": ""})
             return
+        watch = asyncio.create_task(_end_with(self._parent)) if self._parent is not None else None
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        if watch is not None:
+            watch.cancel()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -165,7 +170,27 @@ def worker() -> Service:
     """Make the application of one worker process, from what its parent left in the environment."""
     settings = settings_from_json(json.loads(os.environ[SETTINGS]))
     _log_to_stderr()
-    return Service(replace(settings, token=os.environ.get(TOKEN) or None), Path(os.environ[FOLDER]))
+    _forget_dead_workers()
+    settings = replace(settings, token=os.environ.get(TOKEN) or None)
+    return Service(settings, Path(os.environ[FOLDER]), parent=os.getppid())
+
+
+async def _end_with(parent: int) -> None:
+    """Stop this worker once its parent was killed: it would keep the address, and nobody would know of it."""
+    while os.getppid() == parent:
+        await asyncio.sleep(PARENT_SECONDS)
+    logging.getLogger(__name__).warning("the service was killed: this worker stops")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _forget_dead_workers() -> None:
+    """Let the figures say nothing more of workers that died and are replaced."""
+    from headrace.serving.metrics import Metrics
+
+    files = Path(os.environ[MULTIPROCESS_DIR]).glob("gauge_live*_*.db")
+    for pid in {int(file.stem.rpartition("_")[2]) for file in files}:
+        if not is_alive(pid):
+            Metrics.forget_process(pid)
 
 
 def settings_from_json(data: Mapping[str, Any]) -> ServeSettings:
@@ -182,9 +207,16 @@ def _find_versions(lake: LakeStore, settings: ServeSettings) -> dict[str, int]:
         if name in found:
             raise WrongWord(f"model: {name} is named twice; one service has one alias of a model")
         registry = read_registry(lake, MAIN, name)
+        if not registry["versions"]:
+            raise ModelNotFound(f"the lake has no model '{name}'; {did_you_mean(name, _published(lake))}")
         entry = find_aliased(registry, alias) if version is None else find_numbered(registry, version)
         found[name] = int(entry["version"])
     return found
+
+
+def _published(lake: LakeStore) -> list[str]:
+    found = lake.list(MAIN, prefix="models/", delimiter="/")
+    return [info.path.removeprefix("models/").rstrip("/") for info in found]
 
 
 def _bind(settings: ServeSettings) -> socket.socket:

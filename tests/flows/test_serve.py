@@ -195,7 +195,7 @@ def test_several_workers_share_a_port_and_their_figures(lake: EmbeddedLake, tmp_
         (["model=birds", "host=0.0.0.0"], 2, "HEADRACE_SERVE_TOKEN is not set"),
         (["model=birds", "engine=onx"], 2, "did you mean engine=onnx?"),
         ([], 2, "model: has no value"),
-        (["model=brids"], 1, "the lake has no version of a model 'brids'"),
+        (["model=brids"], 1, "the lake has no model 'brids'; did you mean birds?"),
         (["model=birds@prod"], 1, "birds has no alias 'prod'; there are: production"),
     ],
 )

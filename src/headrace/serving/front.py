@@ -52,7 +52,7 @@ class Front:
         self, app: App, *, token: str | None, bodies: BodyReader, metrics: Metrics, log: RequestLog
     ) -> None:
         self._app, self._bodies, self._metrics, self._log = app, bodies, metrics, log
-        self._token = f"Bearer {token}".encode() if token else None
+        self._token = token.encode() if token else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,7 +74,8 @@ class Front:
     def _check_token(self, exchange: Exchange) -> None:
         if self._token is None or exchange.scope["path"].startswith(OPEN):
             return
-        if not hmac.compare_digest(exchange.headers.get(b"authorization", b""), self._token):
+        scheme, _, token = exchange.headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(token, self._token):
             headers = ((b"www-authenticate", b"Bearer"),)
             raise Refused(401, "send the header Authorization: Bearer TOKEN", "token", headers=headers)
 

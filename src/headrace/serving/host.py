@@ -52,6 +52,7 @@ class ServiceHost:
         """Load every model, and watch. Raises what keeps one from being served."""
         await self._look()
         self.ready = True
+        self._tell()
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
@@ -66,28 +67,43 @@ class ServiceHost:
             forget_worker(self._folder)
 
     async def _watch(self) -> None:
-        away = False
+        trouble: list[str] = []
         while True:
             await asyncio.sleep(self._seconds)
-            try:
-                await self._look()
-                if away:
-                    log.info("the lake answers again")
-                away = False
-            except Exception as error:  # a lake that is away for a while changes nothing
-                if not away:
-                    told = error if isinstance(error, HeadraceError) else f"{type(error).__name__}: {error}"
-                    log.warning("the lake cannot be asked for new versions: %s", told)
-                away = True
+            before, trouble = trouble, await self._look()
+            for told in trouble:
+                if told not in before:
+                    log.warning("%s; what is served stays", told)
+            if before and not trouble:
+                log.info("new versions are followed again")
+            self._tell()
 
-    async def _look(self) -> None:
-        commit = await asyncio.to_thread(self._head)
-        if commit != self._commit:
-            for name, model in self.models.items():
+    async def _look(self) -> list[str]:
+        """Follow the lake where it is news; return what kept any model from that.
+
+        A lake that is away changes nothing, nor does one model's trouble change what others do. Raises as
+        long as the service is not ready.
+        """
+        try:
+            commit = await asyncio.to_thread(self._head)
+        except Exception as error:
+            if not self.ready:
+                raise
+            return [f"the lake cannot be asked for new versions: {_say(error)}"]
+        if commit == self._commit:
+            return []
+        trouble = []
+        for name, model in self.models.items():
+            try:
                 registry = await asyncio.to_thread(self._registry, name, commit)
                 await model.follow(commit, registry)
+            except Exception as error:
+                if not self.ready:
+                    raise
+                trouble.append(f"{name}: its registry cannot be followed: {_say(error)}")
+        if not trouble:
             self._commit = commit
-        self._tell()
+        return trouble
 
     def _tell(self) -> None:
         """Tell others what is served, where that is news or has not been told for a while."""
@@ -100,3 +116,7 @@ class ServiceHost:
         with suppress(OSError):  # a full disk must not stop a service
             tell_worker(self._folder, status)
             self._told, self._told_at = status, now
+
+
+def _say(error: Exception) -> str:
+    return str(error) if isinstance(error, HeadraceError) else f"{type(error).__name__}: {error}"
