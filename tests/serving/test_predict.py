@@ -54,7 +54,8 @@ def test_bad_rows_are_told_one_by_one(service: Service) -> None:
     assert answer.status_code == 422
     told = answer.json()
     assert told["total"] == 1
-    assert told["problems"] == [{"row": 1, "column": "length", "found": "'long'", "wanted": "a number"}]
+    wanted = "a number from -1000000.0 to 1000000.0"
+    assert told["problems"] == [{"row": 1, "column": "length", "found": "'long'", "wanted": wanted}]
     assert service.model.calls == []
     assert 'headrace_rejections_total{reason="bad_rows"} 1.0' in service.metrics.text().decode()
 
