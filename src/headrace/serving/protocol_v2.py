@@ -86,7 +86,7 @@ class ProtocolV2:
         columns = to_columns(tensors, serving.predictor.signature)
         request = serving.schema.require_columns(columns)
         request = with_probabilities(request, OUTPUTS[1] in wanted)
-        answers = await predictions.answer(exchange, hosted, serving, request)
+        _, answers = await predictions.answer(exchange, hosted, serving, request)
         told = {"model_name": hosted.name, "model_version": str(exchange.version)}
         told["id"] = said["id"] if isinstance(said.get("id"), str) else exchange.id
         return _reply(told, answers, wanted, in_binary)
