@@ -45,6 +45,7 @@ bench: $(READY) ## time the shell command against a plain script
 	@$(PY) benchmarks/runs.py
 	@$(PY) benchmarks/sweep.py
 	@$(PY) benchmarks/report.py
+	@$(PY) benchmarks/serve.py --only load,log,cold --rounds 1 --seconds 3
 
 docs: $(READY) ## build the documentation into site/
 	@$(PY) -m mkdocs build --strict

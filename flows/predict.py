@@ -25,6 +25,7 @@ from headrace.config.predict import PredictNode, load_predict
 from headrace.core.code import CodeIndex
 from headrace.core.ports import Runtime
 from headrace.core.secrets import redact_overrides
+from headrace.errors import Problem
 from headrace.project import build_lake
 from headrace.runtimes import Runtimes
 
@@ -34,9 +35,10 @@ _REASONS = 5
 
 def parse(words: Sequence[str]) -> PredictNode:
     """Return what is asked for. Raises `ConfigError` with every problem."""
-    cfg = compose_command("predict", PredictNode, words)
+    problems: list[Problem] = []
+    cfg = compose_command("predict", PredictNode, words, problems)
     root = Path(str(cfg.get("headrace_dir") or ".headrace"))
-    return load_predict(cfg, CodeIndex(StatCache(root / "cache" / "files.json").remember))
+    return load_predict(cfg, CodeIndex(StatCache(root / "cache" / "files.json").remember), problems)
 
 
 def plan(words: Sequence[str]) -> Batch:

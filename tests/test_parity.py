@@ -15,6 +15,7 @@ import pytest
 import yaml
 from sklearn.datasets import load_digits
 
+from flows.predict import run_predict
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.config.build import build_node
 from headrace.loaded import load_version
@@ -109,6 +110,15 @@ async def ask_online(settings: ServeSettings, trained: Trained) -> dict[str, Any
     return found
 
 
+def ask_in_batch(trained: Trained, folder: Path) -> pd.DataFrame:
+    """Score the table as a file, in several partitions."""
+    trained.table.to_parquet(folder / "rows.parquet")
+    words = ["model=birds", "input=rows.parquet", "output=scored.parquet", "partition_rows=300"]
+    words += ["runtime=inline", *(["probabilities=true"] if trained.probabilities is not None else [])]
+    assert run_predict(words) == 0
+    return pd.read_parquet(folder / "scored.parquet")
+
+
 JSON = {"content-type": "application/json"}
 
 
@@ -120,22 +130,31 @@ def same(found: Any, wanted: np.ndarray, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_training_batch_and_online_give_equal_answers(name: str, tmp_path: Path) -> None:
+def test_training_batch_and_online_give_equal_answers(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """For a thousand rows: 1e-9 for scikit-learn, 1e-6 for torch; labels are equal."""
     if name in TORCH:
         pytest.importorskip("torch", reason="the extra torch is not installed")
     tolerance = 1e-6 if name in TORCH else 1e-9
     trained = train(name, tmp_path)
-    lake = EmbeddedLake(tmp_path / "lake")
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / ".headrace" / "lake"
+    lake = EmbeddedLake(place)
     publish(lake, trained.package)
     settings = ServeSettings(
         models=("birds@production",),
         log=LogSettings(on=False),
-        lake={"_target_": "headrace.adapters.lake_embedded.EmbeddedLake", "root": str(tmp_path / "lake")},
-        headrace_dir=str(tmp_path),
+        lake={"_target_": "headrace.adapters.lake_embedded.EmbeddedLake", "root": str(place)},
+        headrace_dir=str(tmp_path / ".headrace"),
     )
     model = load_version(lake, "birds", alias="production")
     same(model.predict(trained.table), trained.predictions, tolerance)
+    scored = ask_in_batch(trained, tmp_path)
+    same(scored["prediction"].to_numpy(), trained.predictions, tolerance)
+    if trained.probabilities is not None:
+        named = [f"probability_{one}" for one in trained.package.signature.classes]
+        same(scored[named].to_numpy(), trained.probabilities, tolerance)
     for answer in asyncio.run(ask_online(settings, trained)).values():
         same(answer["predictions"], trained.predictions, tolerance)
         if trained.probabilities is not None:

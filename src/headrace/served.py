@@ -101,10 +101,13 @@ class Service:
 
     async def stop(self) -> None:
         """Answer what is under way, and keep every prediction that was made."""
+        from headrace.serving.metrics import Metrics
+
         if self._host is not None:
             await self._host.stop()
         if self._log is not None:
             await asyncio.to_thread(self._log.close)
+        Metrics.forget_process(os.getpid())
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()

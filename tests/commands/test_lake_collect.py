@@ -122,6 +122,16 @@ def test_a_run_that_has_not_committed_yet_is_as_young_as_its_name(
     assert kept(ask(*all_is_old, "--json").json) == {f"run-{YOUNG}": "young"}
 
 
+def test_what_deployments_and_services_left_goes_too(
+    ask: Ask, branch: Callable[[str], str], lake: LakeStore, all_is_old: list[str]
+) -> None:
+    """A machine that died while it moved an alias or committed predictions leaves a branch behind."""
+    for name in (f"alias-{OLD}-promote", "predictions-w1", "mine"):
+        branch(name)
+    assert len(ask(*all_is_old, "--json").json["branches"]) == 2
+    assert names(lake) == {MAIN, "mine"}
+
+
 def test_a_prefix_narrows_and_never_widens(
     ask: Ask, branch: Callable[[str], str], lake: LakeStore, all_is_old: list[str]
 ) -> None:

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
+from flows.deploy import parse
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.adapters.record_files import RunRecords
 from headrace.adapters.stat_cache import StatCache
-from headrace.config.compose import compose
 from headrace.core.code import CodeIndex
 from headrace.core.ports import LakeStore
 from headrace.deploy.checks import Checks
 from headrace.deploy.deployer import Deployer
 from headrace.deploy.journal import Journal
 from headrace.deploy.late import read_lake_record
-from headrace.deploy.settings import DeploySettings, load_settings
+from headrace.deploy.settings import DeploySettings
 from headrace.errors import RunNotFound
 from headrace.registry import history
 from tests.deploy.birds import make_record, make_step, make_versions, plan, registry
@@ -44,7 +44,7 @@ def make_deployer(root: Path, told: list[str] | None = None) -> Deployer:
 
 
 def ask(*words: str) -> DeploySettings:
-    return load_settings(compose("deploy", [], for_experiment=False), ["model=birds", *words])
+    return parse(["model=birds", *words])[0]
 
 
 def test_several_at_once_are_all_done(lake: LakeStore, tmp_path: Path) -> None:

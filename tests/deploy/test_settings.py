@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from headrace.config.compose import compose
-from headrace.deploy.settings import DeploySettings, Request, load_settings
+from flows.deploy import parse
+from headrace.deploy.settings import DeploySettings, Request
 from headrace.errors import ConfigError
 
 
 def load(*words: str) -> DeploySettings:
-    return load_settings(compose("deploy", [], for_experiment=False), words)
+    return parse(words)[0]
 
 
 def request(*words: str) -> Request:

@@ -66,6 +66,8 @@ def test_other_sites_are_kept_out(service: Service) -> None:
     open_to_one = Service(allow_origins=["https://a.example"])
     answer = open_to_one.ask("POST", "/predict", json=BODY, headers=headers)
     assert answer.headers["access-control-allow-origin"] == "https://a.example"
+    wanted = {**headers, "access-control-request-headers": "authorization,content-type"}
+    assert open_to_one.ask("OPTIONS", "/predict", headers=wanted).status_code == 200
     other = open_to_one.ask("POST", "/predict", json=BODY, headers={"origin": "https://b.example"})
     assert "access-control-allow-origin" not in other.headers
 

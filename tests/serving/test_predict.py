@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tests.serving.conftest import Service
-from tests.serving.small_model import FITTED, ROW
+from tests.serving.small_model import FITTED, ROW, SmallModel, serve_small
 
 
 def test_records_are_answered(service: Service) -> None:
@@ -54,7 +56,8 @@ def test_bad_rows_are_told_one_by_one(service: Service) -> None:
     assert answer.status_code == 422
     told = answer.json()
     assert told["total"] == 1
-    assert told["problems"] == [{"row": 1, "column": "length", "found": "'long'", "wanted": "a number"}]
+    wanted = "a number from -1000000.0 to 1000000.0"
+    assert told["problems"] == [{"row": 1, "column": "length", "found": "'long'", "wanted": wanted}]
     assert service.model.calls == []
     assert 'headrace_rejections_total{reason="bad_rows"} 1.0' in service.metrics.text().decode()
 
@@ -69,3 +72,29 @@ def test_a_model_that_raises_is_a_500_without_its_secrets(service: Service) -> N
     assert "ZeroDivisionError: a secret of the model" in json.loads(service.lines.getvalue())["trouble"]
     assert service.first.observed == [True]
     assert service.log.written == []
+
+
+def test_where_a_canary_fails_the_stable_version_answers(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client gets its answer, with the version that gave it, and the canary's failure is counted."""
+    broken = SmallModel(version=4)
+    broken.fails_on = ROW["length"]
+    canary = replace(serve_small(broken, service.metrics, 256).stable, role="canary")
+    monkeypatch.setattr(service.first, "choose", lambda key: canary)
+    answer = service.ask("POST", "/predict", json={"records": [ROW]})
+    assert (answer.status_code, answer.json()["version"]) == (200, 3)
+    assert answer.headers["x-model-version"] == "3"
+    assert service.first.observed == [True, False]
+    (kept,) = service.log.written
+    assert (kept.version, kept.role) == (3, "stable")
+
+
+def test_looks_at_health_and_figures_are_in_no_log(service: Service) -> None:
+    """Who watches asks every few seconds; only what goes wrong is told."""
+    for path in ("/health/live", "/health/ready", "/metrics"):
+        assert service.ask("GET", path).status_code == 200
+    service.host.ready = False
+    assert service.ask("GET", "/health/ready").status_code == 503
+    (line,) = service.lines.getvalue().splitlines()
+    assert json.loads(line)["status"] == 503

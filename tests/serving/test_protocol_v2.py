@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -149,3 +150,31 @@ def test_what_is_no_request_is_told(said: Any, told: str) -> None:
     answer = Service().ask("POST", "/v2/models/flights/infer", json=said)
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
     assert told in answer.json()["error"]
+
+
+@pytest.mark.parametrize("length", ["-1", "99", "1" * 5000, "0" * 5000, "two", ""])
+def test_a_header_length_that_lies_is_told(length: str) -> None:
+    """The length of the JSON before binary tensors is checked before it is believed."""
+    headers = {"inference-header-content-length": length}
+    answer = Service().ask("POST", "/v2/models/flights/infer", content=b"{}", headers=headers)
+    assert (answer.status_code, "Inference-Header-Content-Length" in answer.json()["error"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "data", "told"),
+    [
+        ("FP64", b"1234567", "whole number of FP64"),
+        ("BYTES", b"\xff\xff\xff\xff", "longer than its bytes"),
+        ("BYTES", b"\x01\x00", "no texts"),
+        ("BYTES", b"\x01\x00\x00\x00\xff", "no texts"),
+    ],
+)
+def test_bytes_that_are_no_tensor_are_told(datatype: str, data: bytes, told: str) -> None:
+    """Bytes that do not hold what the request says get 400."""
+    size = {"binary_data_size": len(data)}
+    shape = [0] if datatype == "FP64" else [1]
+    tensor = {"name": "length", "shape": shape, "datatype": datatype, "parameters": size}
+    head = json.dumps({"inputs": [tensor]}).encode()
+    headers = {"inference-header-content-length": str(len(head))}
+    answer = Service().ask("POST", "/v2/models/flights/infer", content=head + data, headers=headers)
+    assert (answer.status_code, told in answer.json()["error"]) == (400, True)

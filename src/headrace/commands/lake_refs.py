@@ -17,7 +17,9 @@ from headrace.errors import RefNotFound, WrongWord, did_you_mean
 from headrace.project import Project
 
 PIN = "pin-"
-COLLECTED = (branch_of(""), BRANCH_PREFIX)  # the branches that gc takes: what runs and imports leave behind
+# The branches that gc takes: what runs and imports leave behind, and where they were killed, deployments and
+# the prediction logs of services.
+COLLECTED = (branch_of(""), BRANCH_PREFIX, "alias-", "predictions-")
 _SIDE_BY_SIDE = 8
 
 

@@ -47,10 +47,10 @@ class PredictNode:
 _KEYS = [f.name for f in fields(PredictNode)]
 
 
-def load_predict(cfg: DictConfig, index: CodeIndex) -> PredictNode:
-    """Check the composed config of a batch. Raises `ConfigError` with every problem."""
+def load_predict(cfg: DictConfig, index: CodeIndex, problems: list[Problem]) -> PredictNode:
+    """Check the composed config of a batch. Raises `ConfigError` with every problem, and those before."""
     raw = {str(key): cfg._get_node(key) for key in cfg}
-    problems = list(unknown_keys("", raw, _KEYS))
+    problems += unknown_keys("", raw, _KEYS)
     data = resolve(cfg, problems)
     problems += check_adapter(index, "lake", data.get("lake"))
     runtime = typed_node(RuntimeNode, "runtime", data.pop("runtime", {}), problems)

@@ -55,7 +55,11 @@ def make_app(
     )
     if settings.allow_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=list(settings.allow_origins), allow_methods=["GET", "POST"]
+            CORSMiddleware,
+            allow_origins=list(settings.allow_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "x-request-id", settings.routing_header],
+            expose_headers=["x-request-id", "x-model-version"],
         )
     return app
 

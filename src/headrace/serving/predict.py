@@ -46,7 +46,7 @@ class Predictions:
         else:
             request = serving.schema.parse_json(body)
         request = with_probabilities(request, asked)
-        answers = await self.answer(exchange, hosted, serving, request)
+        serving, answers = await self.answer(exchange, hosted, serving, request)
         headers = ((b"x-model-version", str(exchange.version).encode()),)
         if accept == arrow.MEDIA_TYPE:
             classes = serving.predictor.signature.classes
@@ -74,8 +74,12 @@ class Predictions:
         exchange.version = serving.predictor.version
         return serving
 
-    async def answer(self, exchange: Exchange, hosted: Hosted, serving: Serving, request: Request) -> Answers:
-        """Let the model answer, and tell canary, shadow and log of it.
+    async def answer(
+        self, exchange: Exchange, hosted: Hosted, serving: Serving, request: Request
+    ) -> tuple[Serving, Answers]:
+        """Let the model answer, and tell canary, shadow and log of it. Returns who answered.
+
+        Where a canary fails, the stable version answers: an error of the one on trial is no client's.
 
         Raises `ModelFailed`, `Overloaded`, `ClientGone`, and `RowsRejected` or `Refused` by the rows.
         """
@@ -92,6 +96,10 @@ class Predictions:
             raise
         except Exception as error:
             hosted.observe(serving, time.perf_counter() - began, True)
+            stable = hosted.stable
+            if serving.role == "canary" and takes_alike(stable, serving):
+                exchange.version = stable.predictor.version
+                return await self.answer(exchange, hosted, stable, request)
             raise ModelFailed from error
         seconds = time.perf_counter() - began
         hosted.observe(serving, seconds, False)
@@ -109,7 +117,12 @@ class Predictions:
                 seconds=seconds,
             )
         )
-        return answers
+        return serving, answers
+
+
+def takes_alike(one: Serving, other: Serving) -> bool:
+    """Tell whether rows that were checked for one version are checked for another too."""
+    return one.predictor.signature.inputs == other.predictor.signature.inputs
 
 
 def told(serving: Serving, answers: Answers) -> dict[str, Any]:

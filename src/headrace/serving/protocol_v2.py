@@ -86,7 +86,7 @@ class ProtocolV2:
         columns = to_columns(tensors, serving.predictor.signature)
         request = serving.schema.require_columns(columns)
         request = with_probabilities(request, OUTPUTS[1] in wanted)
-        answers = await predictions.answer(exchange, hosted, serving, request)
+        _, answers = await predictions.answer(exchange, hosted, serving, request)
         told = {"model_name": hosted.name, "model_version": str(exchange.version)}
         told["id"] = said["id"] if isinstance(said.get("id"), str) else exchange.id
         return _reply(told, answers, wanted, in_binary)
@@ -109,7 +109,9 @@ def read_document(body: bytes, header_length: bytes | None) -> tuple[dict[str, A
     """Split a body into its JSON and the bytes behind it. Raises `Refused` (400)."""
     length = len(body)
     if header_length is not None:
-        if not header_length.isdigit() or int(header_length[:20]) > len(body):
+        # Python refuses to read a number of thousands of digits, with an error of its own.
+        plain = header_length.isdigit() and len(header_length) < 20
+        if not plain or int(header_length) > len(body):
             raise bad("Inference-Header-Content-Length must be at most the length of the body")
         length = int(header_length)
     try:

@@ -10,11 +10,14 @@ from pydantic_core import to_json
 
 from headrace.serving.exchange import Exchange
 
+WATCHED = ("/health/live", "/health/ready", "/metrics")
+
 
 class RequestLog:
     """Writes who asked what, and how it came out. Never a body, a header or a parameter: these are private.
 
-    Levels are `info`, `warning` (refused) and `error` (failed here); `quiet` leaves out what went well.
+    Levels are `info`, `warning` (refused) and `error` (failed here); `quiet` leaves out what went well. So
+    are looks at health and figures that went well: who watches asks every few seconds.
     """
 
     def __init__(self, stream: TextIO | None = None, quiet: bool = False) -> None:
@@ -24,7 +27,7 @@ class RequestLog:
     def write(self, exchange: Exchange) -> None:
         """Write one request that is answered."""
         level = "error" if exchange.status >= 500 else "warning" if exchange.status >= 400 else "info"
-        if self._quiet and level == "info":
+        if level == "info" and (self._quiet or exchange.route.endswith(WATCHED)):
             return
         line: dict[str, Any] = {
             "time": round(time.time(), 3),
