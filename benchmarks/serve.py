@@ -13,6 +13,7 @@ a goal that was not reached, and the exit code is then 1. MLServer and mlflow wa
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import tempfile
@@ -31,6 +32,7 @@ CONNECTIONS = (1, 16, 64)
 ROWS = (1, 1000)
 SWAP_CONNECTIONS = 16
 OURS, ONNX, PLAIN = "headrace", "headrace, onnx", "plain FastAPI"
+COLUMNS, ARROW = "headrace, columns", "headrace, Arrow"  # the same service, asked in another way
 NO_LOG = "log.on=false"
 # Of the headrace service to the plain app, in requests a second for one row, by connections.
 LEAST = {1: 0.9, 16: 4.0, 64: 4.0}
@@ -78,24 +80,30 @@ class ServeBench:
         kinds = [servers.plain(), servers.headrace(OURS), servers.headrace(ONNX, "engine=onnx")]
         kinds += self._peers()
         with ExitStack() as stack:
-            running = [one for kind in kinds if (one := self._start(kind, stack)) is not None]
+            running = self._start_all(kinds, stack)
+            ours = next(server for server in running if server.kind.name == OURS)
+            others = [servers.headrace(COLUMNS, layout="columns"), servers.headrace(ARROW, layout="arrow")]
             for rows in ROWS:
+                asked = running if rows == 1 else [*running, *(ours.asked_as(kind) for kind in others)]
+                for server in asked:
+                    server.check(self.bodies[rows])
                 for connections in CONNECTIONS:
-                    found = self._in_turns(running, self.bodies[rows], connections)
-                    self._tell_load(rows, connections, found)
+                    found = self._in_turns(asked, self.bodies[rows], connections)
+                    by_column = [one.kind.name for one in asked if one.kind.peer and one.kind.by_column]
+                    self._tell_load(rows, connections, found, by_column)
 
     def time_log(self) -> None:
         """Ask with the prediction log and without."""
         with ExitStack() as stack:
             kinds = [servers.headrace("log on"), servers.headrace("log off", NO_LOG)]
-            running = [one for kind in kinds if (one := self._start(kind, stack)) is not None]
-            print("\nthe prediction log, 1 row")
-            for connections in CONNECTIONS:
-                found = self._in_turns(running, self.bodies[1], connections)
-                on, off = (median(found[name], "per_second") for name in ("log on", "log off"))
-                self.say(
-                    f"{connections} connections: {on:.0f}/s on, {off:.0f}/s off; cost", 1 - on / off, LOG_COST
-                )
+            running = self._start_all(kinds, stack)
+            for rows, counts in ((1, CONNECTIONS), (1000, (16,))):
+                print(f"\nthe prediction log, {rows:,} row{'s' * (rows > 1)}")
+                for connections in counts:
+                    found = self._in_turns(running, self.bodies[rows], connections)
+                    on, off = (median(found[name], "per_second") for name in ("log on", "log off"))
+                    told = f"{connections} connections: {on:.0f}/s on, {off:.0f}/s off; cost"
+                    self.say(told, 1 - on / off, LOG_COST)
 
     def time_swap(self) -> None:
         """Move the alias again and again while requests are under way."""
@@ -168,6 +176,9 @@ class ServeBench:
                 print(f"without {name}: --{name} names no Python that has it")
         return found
 
+    def _start_all(self, kinds: Sequence[Kind], stack: ExitStack) -> list[Server]:
+        return [server for kind in kinds if (server := self._start(kind, stack)) is not None]
+
     def _start(self, kind: Kind, stack: ExitStack) -> Server | None:
         """Start a server and hold its answers against the model's; a peer that fails is left out."""
         try:
@@ -197,40 +208,44 @@ class ServeBench:
         body = self.bodies[1].records.read_bytes()
         until = time.perf_counter() + seconds
         while time.perf_counter() < until:
-            if server.ask(body)["version"] == version:
+            if json.loads(server.ask(body))["version"] == version:
                 return True
             time.sleep(0.1)
         return False
 
     # --- telling ----------------------------------------------------------------------------------
 
-    def _tell_load(self, rows: int, connections: int, found: dict[str, list[dict[str, Any]]]) -> None:
+    def _tell_load(
+        self, rows: int, connections: int, found: dict[str, list[dict[str, Any]]], by_column: Sequence[str]
+    ) -> None:
+        """Print a cell; a peer that gets columns is compared with headrace asked so, where it was."""
         print(f"\n{rows:,} row{'s' * (rows > 1)}, {connections} connection{'s' * (connections > 1)}")
         rates = {name: median(rounds, "per_second") for name, rounds in found.items()}
         slowest = {name: median(rounds, "p99_ms") for name, rounds in found.items()}
         for name, rounds in found.items():
             failed = sum(one["failed"] for one in rounds)
             told = f"p50 {median(rounds, 'p50_ms'):8.2f} ms, p99 {slowest[name]:8.2f} ms"
-            print(
-                f"  {name:<22}{rates[name]:>9.0f}/s  {told}{f', {failed} FAILED' if failed else ''}",
-                flush=True,
-            )
+            told += f", {failed} FAILED" if failed else ""
+            print(f"  {name:<22}{rates[name]:>9.0f}/s  {told}", flush=True)
         goal = LEAST[connections] if rows == 1 else None
         self.say("headrace to plain, requests a second", rates[OURS] / rates[PLAIN], goal, least=True)
         goal = LEAST_ONNX if rows == 1 else None
         self.say("onnx to plain, requests a second", rates[ONNX] / rates[PLAIN], goal, least=True)
-        for name in set(found) - {OURS, ONNX, PLAIN}:
-            self.say(f"headrace to {name}, requests a second", rates[OURS] / rates[name], 1.0, least=True)
-            self.say(f"headrace to {name}, p99", slowest[OURS] / slowest[name], 1.0)
-        self.say(
-            "failed requests of headrace", sum(one["failed"] for n in (OURS, ONNX) for one in found[n]), 0
-        )
+        own = (OURS, ONNX, COLUMNS, ARROW)
+        for name in found:
+            if name in own or name == PLAIN:
+                continue
+            ours = COLUMNS if name in by_column and COLUMNS in found else OURS
+            self.say(f"{ours} to {name}, requests a second", rates[ours] / rates[name], 1.0, least=True)
+            self.say(f"{ours} to {name}, p99", slowest[ours] / slowest[name], 1.0)
+        failed = sum(one["failed"] for name in own for one in found.get(name, ()))
+        self.say("failed requests of headrace", failed, 0)
 
     def say(self, what: str, figure: float, limit: float | None = None, *, least: bool = False) -> None:
         late = limit is not None and (figure < limit if least else figure > limit)
         self.missed += late
         bound = "" if limit is None else f"  goal: {'at least' if least else 'at most'} {limit:g}"
-        print(f"  {what:<58}{figure:>9.2f}{bound}{'  MISSED' if late else ''}", flush=True)
+        print(f"  {what:<62}{figure:>9.2f}{bound}{'  MISSED' if late else ''}", flush=True)
 
 
 def median(rounds: Sequence[dict[str, Any]], name: str) -> float:

@@ -25,6 +25,7 @@ class Bodies:
 
     rows: int
     records: Path  # {"records": [...]}: headrace and the plain app
+    columns: Path  # {"columns": {...}}: headrace
     arrow: Path
     mlflow: Path
     v2: Path  # one input for each column
@@ -105,6 +106,7 @@ class Project:
         return Bodies(
             rows=rows,
             records=write("records", {"records": records}),
+            columns=write("columns", {"columns": table.to_dict("list")}),
             arrow=write("arrow", sink.getvalue().to_pybytes()),
             mlflow=write("mlflow", {"dataframe_records": records}),
             v2=write("v2", {"parameters": {"content_type": "pd"}, "inputs": inputs}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import signal
@@ -35,23 +36,28 @@ class Kind:
     name: str
     start: Callable[[Project, int], Sequence[str]]  # the command for a port
     body: Callable[[Bodies], Path]
-    labels: Callable[[Any], list[Any]]  # from the parsed answer
+    labels: Callable[[bytes], list[Any]]  # from the answer
     path: str = "/predict"
     ready: str = "/health/ready"
     media: str = "application/json"
     env: Mapping[str, str] = field(default_factory=dict)
     peer: bool = False
+    by_column: bool = False  # how rows are laid out in the body
 
 
-def headrace(name: str, *words: str) -> Kind:
+def headrace(name: str, *words: str, layout: str = "records") -> Kind:
+    """The service, asked with `records`, `columns` or `arrow`."""
+    arrow = layout == "arrow"
     return Kind(
         name=name,
         start=lambda _, port: (
             *(sys.executable, "-m", "flows.serve", f"model={MODEL}@production", f"port={port}"),
             *words,
         ),
-        body=lambda bodies: bodies.records,
-        labels=lambda answer: answer["predictions"],
+        body=lambda bodies: getattr(bodies, layout),
+        labels=_read_arrow if arrow else lambda answer: json.loads(answer)["predictions"],
+        media="application/vnd.apache.arrow.stream" if arrow else "application/json",
+        by_column=layout != "records",
     )
 
 
@@ -61,7 +67,7 @@ def plain() -> Kind:
         name="plain FastAPI",
         start=lambda _, port: (sys.executable, *app, "--port", str(port)),
         body=lambda bodies: bodies.records,
-        labels=lambda answer: answer["predictions"],
+        labels=lambda answer: json.loads(answer)["predictions"],
         ready="/ready",
     )
 
@@ -95,10 +101,11 @@ def mlserver(python: Path, batching: bool) -> Kind:
         name="MLServer, batching" if batching else "MLServer",
         start=start,
         body=lambda bodies: bodies.v2,
-        labels=lambda answer: answer["outputs"][0]["data"],
+        labels=lambda answer: json.loads(answer)["outputs"][0]["data"],
         path=f"/v2/models/{MODEL}/infer",
         ready=f"/v2/models/{MODEL}/ready",
         peer=True,
+        by_column=True,
     )
 
 
@@ -117,7 +124,7 @@ def mlflow(python: Path) -> Kind:
         name="mlflow models serve",
         start=start,
         body=lambda bodies: bodies.mlflow,
-        labels=lambda answer: answer["predictions"],
+        labels=lambda answer: json.loads(answer)["predictions"],
         path="/invocations",
         ready="/ping",
         env={"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"},
@@ -156,13 +163,19 @@ class Server:
         if found != bodies.expected:
             raise RuntimeError(f"{self.kind.name} says {found[:3]}, and the model {bodies.expected[:3]}")
 
-    def ask(self, body: bytes) -> Any:
+    def asked_as(self, kind: Kind) -> Server:
+        """Return the same server, asked in another way; it is not to be stopped."""
+        other = copy.copy(self)
+        other.kind = kind
+        return other
+
+    def ask(self, body: bytes) -> bytes:
         request = urllib.request.Request(
             self.url(self.kind.path), body, {"content-type": self.kind.media}, method="POST"
         )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.loads(answer.read())
+                return bytes(answer.read())
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{self.kind.name}: {error.code} {error.read()[:500]!r}") from error
 
@@ -224,6 +237,14 @@ def finish_load(process: subprocess.Popen[str]) -> dict[str, Any]:
         raise RuntimeError("the load ended with an error")
     found: dict[str, Any] = json.loads(said)
     return found
+
+
+def _read_arrow(answer: bytes) -> list[Any]:
+    import pyarrow as pa
+
+    with pa.ipc.open_stream(answer) as reader:
+        labels: list[Any] = reader.read_all()["prediction"].to_pylist()
+    return labels
 
 
 def free_port() -> int:
