@@ -34,6 +34,7 @@ MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PARENT_SECONDS = 1.0  # between two looks of a worker for its parent
 BACKLOG = 2048  # connections that wait to be accepted
+HANGS_SECONDS = 10  # without a sign of life of a worker; to start one takes a while on a busy machine
 
 
 class ServiceFailed(HeadraceError):
@@ -116,7 +117,9 @@ class Service:
         except Exception as error:
             self.failure = error
             await self.stop()
-            await send({"type": "lifespan.startup.failed", "message": ""})
+            # Nobody sees the failure of a worker but by what it writes.
+            told = "" if self._settings.workers == 1 else _say(error)
+            await send({"type": "lifespan.startup.failed", "message": told})
             return
         watch = asyncio.create_task(_end_with(self._parent)) if self._parent is not None else None
         await send({"type": "lifespan.startup.complete"})
@@ -253,19 +256,36 @@ def _serve_here(
                 announce()
 
     server = Server(_config(service, settings))
-    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
-        server.run(sockets=[listener])
-    if service.failure is not None:
+    try:
+        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has stopped
+            server.run(sockets=[listener])
+    except SystemExit:  # uvicorn leaves by itself where the application does not start
+        if service.failure is None:
+            raise
         if isinstance(service.failure, HeadraceError):
-            raise service.failure
-        raise ServiceFailed(f"{type(service.failure).__name__}: {service.failure}") from service.failure
+            raise service.failure from None
+        raise ServiceFailed(_say(service.failure)) from service.failure
     return 0
+
+
+def _say(error: Exception) -> str:
+    return str(error) if isinstance(error, HeadraceError) else f"{type(error).__name__}: {error}"
 
 
 def _serve_with_workers(
     settings: ServeSettings, folder: Path, listener: socket.socket, announce: Callable[[], None]
 ) -> int:
+    from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
+
+    class Workers(Multiprocess):
+        told = False
+
+        def keep_subprocess_alive(self) -> None:
+            super().keep_subprocess_alive()
+            if not (self.told or self.should_exit.is_set()) and all(one.is_ready() for one in self.processes):
+                self.told = True
+                announce()
 
     figures = tempfile.mkdtemp(prefix="headrace-metrics-")
     os.environ[MULTIPROCESS_DIR] = figures
@@ -273,13 +293,14 @@ def _serve_with_workers(
     os.environ[FOLDER] = str(folder)
     if settings.token:
         os.environ[TOKEN] = settings.token
-    supervisor = Multiprocess(_config("headrace.served:worker", settings), sockets=[listener])
+    supervisor = Workers(_config("headrace.served:worker", settings), sockets=[listener])
     try:
-        announce()
         with suppress(KeyboardInterrupt):
             supervisor.run()
     finally:
         shutil.rmtree(figures, ignore_errors=True)
+    if any(one.exitcode == STARTUP_FAILURE for one in supervisor.processes):
+        raise ServiceFailed("a worker could not start; what it said of that stands above")
     return 0
 
 
@@ -300,6 +321,7 @@ def _config(app: Any, settings: ServeSettings) -> Any:
         log_config=None,
         server_header=False,
         backlog=BACKLOG,
+        timeout_worker_healthcheck=HANGS_SECONDS,
         timeout_graceful_shutdown=max(int(settings.stop_seconds), 1),
     )
 

@@ -47,6 +47,13 @@ def test_aliases_have_their_meaning_from_the_config(
     assert (found.alias, found.share, found.gate, found.clears) == (alias, share, gate, clears)
 
 
+@pytest.mark.parametrize("name", ["../birds", "a/b", "birds@production"])
+def test_a_name_that_no_model_can_have_is_told(name: str) -> None:
+    """Names become files of the journal: one with a path in it would leave its folder."""
+    with pytest.raises(ConfigError, match="is no name for a model"):
+        parse([f"model={name}", "run=latest"])
+
+
 def test_a_reason_is_any_text() -> None:
     """Commas, colons and brackets are no syntax."""
     assert request("version=3", "force=a demo, really: [yes]").force == "a demo, really: [yes]"

@@ -219,3 +219,16 @@ def test_a_port_that_is_taken_is_told(lake: EmbeddedLake, tmp_path: Path) -> Non
         code, _, err = refused(tmp_path, "model=birds", f"port={taken.getsockname()[1]}")
     assert code == 1
     assert "Address already in use; type: port=0" in err
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_model_that_does_not_load_ends_the_command_with_the_reason(
+    lake: EmbeddedLake, tmp_path: Path, workers: int
+) -> None:
+    """Nothing says that the service is there, whoever loads the model: this process or its workers."""
+    publish(lake, make())
+    code, out, err = refused(tmp_path, "model=birds", "engine=onnx", f"workers={workers}", "port=0")
+    assert (code, out) == (1, ""), err
+    assert "birds version 1 has no ONNX" in err
+    assert "error: " in err
+    assert not list((tmp_path / ".headrace" / "services").glob("*"))

@@ -12,7 +12,7 @@ import numpy as np
 
 from headrace.core.model_signature import InputColumn, ModelSignature
 from headrace.core.serving import Answers, Request
-from headrace.errors import PackageRefused
+from headrace.errors import LakeUnavailable, PackageRefused
 from headrace.serving.hosting import HostedModel, Parts
 from headrace.serving.metrics import Metrics
 from headrace.serving.settings import CanarySettings, ServeSettings
@@ -76,8 +76,11 @@ class Shelf:
     def __init__(self, *versions: Doubler) -> None:
         self.versions = {one.version: one for one in versions}
         self.loaded: list[int] = []
+        self.away = False
 
     def load(self, name: str, version: int, commit: str) -> Doubler:
+        if self.away:
+            raise LakeUnavailable("the lake does not answer")
         self.loaded.append(version)
         found = self.versions[version]
         if found.version == 99:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from headrace.errors import ModelNotFound, PackageRefused
+from headrace.errors import LakeUnavailable, ModelNotFound, PackageRefused
 from headrace.serving import hosting
 from headrace.serving.hosting import HostedModel
 from headrace.serving.metrics import Metrics
@@ -118,7 +118,7 @@ def test_a_canary_gets_its_share_by_key_and_keeps_its_loaded_model_when_promoted
     asyncio.run(body())
 
 
-def test_a_canary_that_errs_is_sent_away_until_the_registry_changes() -> None:
+def test_a_canary_that_errs_is_sent_away_until_it_is_tried_anew() -> None:
     """Two of a hundred requests may not fail; afterwards everybody is answered by the stable version."""
 
     async def body() -> None:
@@ -139,6 +139,67 @@ def test_a_canary_that_errs_is_sent_away_until_the_registry_changes() -> None:
         await model.follow("c3", shelf.registry({"production": 1, "canary": 2}, share=0.99))
         assert model.status()["canary"] == 2
         assert b'headrace_canary_returns_total{model="double"} 1.0' in metrics.text()
+        await model.stop()
+
+    asyncio.run(body())
+
+
+def test_what_is_published_meanwhile_brings_no_canary_back_and_forgets_no_figures() -> None:
+    """A registry changes for many reasons; only a move of the alias is another trial."""
+
+    async def body() -> None:
+        shelf = Shelf(Doubler(1), Doubler(2))
+        model = hosted(shelf)
+        trial = {"production": 1, "canary": 2}
+        await model.follow("c1", shelf.registry(trial, share=1.0))
+        assert (await ask(model, "k"))[0] == 2
+        await model.follow("c2", shelf.registry(trial | {"staging": 1}, share=1.0))
+        assert model.status()["figures"]["canary"]["requests"] == 1
+        shelf.versions[2].broken = True
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                await ask(model, "k")
+        await model.follow("c3", shelf.registry(trial | {"staging": 2}, share=1.0))
+        assert (await ask(model, "k"))[0] == 1
+        assert "version 2" in model.status()["canary_returned"]
+        await model.stop()
+
+    asyncio.run(body())
+
+
+def test_a_request_that_a_replaced_canary_answered_is_not_counted_for_the_next_one() -> None:
+    """It was chosen before the swap and came out after it."""
+
+    async def body() -> None:
+        shelf = Shelf(Doubler(1), Doubler(2), Doubler(3))
+        model = hosted(shelf)
+        await model.follow("c1", shelf.registry({"production": 1, "canary": 2}, share=1.0))
+        old = model.choose("k")
+        await model.follow("c2", shelf.registry({"production": 1, "canary": 3}, share=1.0))
+        for _ in range(5):
+            model.observe(old, 0.001, True)
+        assert model.status()["figures"]["canary"]["requests"] == 0
+        assert (await ask(model, "k"))[0] == 3
+        await model.stop()
+
+    asyncio.run(body())
+
+
+def test_a_lake_that_is_away_refuses_no_version() -> None:
+    """It says nothing of the version, which the next look at the same commit loads."""
+
+    async def body() -> None:
+        shelf = Shelf(Doubler(1), Doubler(2))
+        model = hosted(shelf)
+        await model.follow("c1", shelf.registry({"production": 1}))
+        shelf.away = True
+        with pytest.raises(LakeUnavailable):
+            await model.follow("c2", shelf.registry({"production": 2}))
+        assert await ask(model) == (1, 2.0)
+        assert model.status()["refused"] is None
+        shelf.away = False
+        await model.follow("c2", shelf.registry({"production": 2}))
+        assert (await ask(model))[0] == 2
         await model.stop()
 
     asyncio.run(body())

@@ -9,6 +9,7 @@ from typing import Any, Literal, Optional
 
 from omegaconf import MISSING, DictConfig
 
+from headrace.config.check import check_model_name
 from headrace.config.resolve import resolve
 from headrace.config.typed import typed_node
 from headrace.errors import ConfigError, Problem, did_you_mean
@@ -97,7 +98,7 @@ def load_settings(cfg: DictConfig, problems: list[Problem]) -> DeploySettings:
     node: DeployNode = typed_node(DeployNode, "", data, problems)
     aliases = {name: _alias(name, one, problems) for name, one in node.aliases.items()}
     canary: CanaryNode = typed_node(CanaryNode, "canary", node.canary, problems) or CanaryNode()
-    problems += _check_seconds(node)
+    problems += [*check_model_name("model", str(node.model)), *_check_seconds(node)]
     request = _request(node, aliases, problems)
     if problems or request is None:
         raise ConfigError(problems)

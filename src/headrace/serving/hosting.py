@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from headrace.core.serving import Answers, Predictor, Request, RowSchema
-from headrace.errors import HeadraceError, ModelNotFound
+from headrace.errors import HeadraceError, LakeRetryableError, ModelNotFound
 from headrace.serving.canary import Comparison, is_in_share
 from headrace.serving.drift_gauges import DriftWatch
 from headrace.serving.roles import Batcher, Role, Serving
@@ -94,8 +94,8 @@ class HostedModel:
         return canary if chosen else self._slots["stable"]
 
     def observe(self, serving: Serving, seconds: float, failed: bool) -> None:
-        if "canary" not in self._slots:
-            return
+        if "canary" not in self._slots or serving.predictor.version != self._number(serving.role):
+            return  # there is nothing to compare, or it was answered by a version that is replaced by now
         self._comparison.observe(serving.role, seconds, failed)
         if serving.role != "canary":
             return
@@ -119,13 +119,13 @@ class HostedModel:
         """Load what the registry asks for, and let it take over; what fails its check is refused.
 
         Raises `ModelNotFound` where there is nothing to serve, and what a load raises, only as long as
-        nothing is served yet.
+        nothing is served yet; and `LakeRetryableError` at any time: call again then.
         """
         self._commit = commit
         if registry != self._seen:
             self._refused.clear()
+        if self._seen is None or _trial_of(registry) != _trial_of(self._seen):
             self._returned = None
-            self._comparison = Comparison(self._settings.canary)
         self._seen = registry
         try:
             wanted = self._read(registry)
@@ -181,6 +181,7 @@ class HostedModel:
             return
         if version is None:
             self._retire(role)
+            self._compare_anew(role)
             return
         if version in self._refused:
             return
@@ -191,6 +192,7 @@ class HostedModel:
             return
         before = self._slots.get(role)
         self._slots[role] = replace(serving, role=role)
+        self._compare_anew(role)
         if role == "stable":
             self._watch_drift(serving)
             if before is not None:
@@ -205,6 +207,8 @@ class HostedModel:
             predictor = await asyncio.to_thread(self._parts.load, self.name, version, commit)
             schema = self._parts.schema(predictor)
             await asyncio.to_thread(check_version, predictor, schema)
+        except LakeRetryableError:  # says nothing of the version: the next look tries again
+            raise
         except Exception as error:  # whatever a model of any time raises
             if first:
                 raise
@@ -215,6 +219,10 @@ class HostedModel:
             return None
         batcher = self._parts.batcher(predictor, schema)
         return Serving(predictor=predictor, schema=schema, batcher=batcher, role="stable")
+
+    def _compare_anew(self, role: Role) -> None:
+        if role != "shadow":  # figures are of one version against another
+            self._comparison = Comparison(self._settings.canary)
 
     def _retire(self, role: Role) -> None:
         before = self._slots.pop(role, None)
@@ -254,6 +262,13 @@ class HostedModel:
     def _number(self, role: str) -> int | None:
         serving = self._slots.get(role)  # type: ignore[call-overload]
         return None if serving is None else int(serving.predictor.version)
+
+
+def _trial_of(registry: Registry) -> tuple[Any, ...]:
+    """Return what tells one trial of a canary from another: version, share and the alias's last move."""
+    moves = [move for move in registry.get("history", ()) if move["alias"] == "canary"]
+    share = (registry.get("shares") or {}).get("canary")
+    return registry["aliases"].get("canary"), share, moves[-1] if moves else None
 
 
 _OTHERS = ("canary", "shadow")
