@@ -73,6 +73,20 @@ def test_a_private_column_is_in_no_profile() -> None:
     assert [column["name"] for column in profile["columns"]] == ["age"]
 
 
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ({"nullable": True, "metadata": {"private": "hash"}}, None),
+        ({"metadata": {"private": "leave_out"}}, "private"),
+        ({}, "n"),
+    ],
+)
+def test_a_private_text_that_few_rows_share_is_in_no_example(place: dict[str, Any], shown: Any) -> None:
+    """The example is published: it shows an address no more than the profile does."""
+    schema = {"columns": {**SCHEMA["columns"], "place": {"dtype": "str", **place}}}
+    assert package_of("rich", LogisticRegression(), schema=schema).example["place"] == [shown]
+
+
 def test_without_training_rows_there_is_no_package() -> None:
     """The error says what is missing."""
     made = tabular(ROWS, ROWS, "rich", ["code"])

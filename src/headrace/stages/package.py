@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from headrace.core.model_signature import ModelSignature, describe_inputs
+from headrace.core.model_signature import InputColumn, ModelSignature, describe_inputs
 from headrace.core.package import Package
 from headrace.errors import StageError
 from headrace.stages.profile import profile_table
@@ -13,6 +13,10 @@ from headrace.stages.profile import profile_table
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.base import BaseEstimator
+
+
+SHARED = 5  # rows: a private value that fewer have may tell whose it is
+PRIVATE_TEXT = "private"
 
 
 class Export(Protocol):
@@ -54,7 +58,7 @@ def make_package(
     if rows.empty:
         raise StageError("there are no training rows to describe what the model takes")
     signature = _describe(model, train, rows, leave, schema)
-    example = _typical(rows)
+    example = _typical(rows, signature)
     open_columns = [column.name for column in signature.inputs if column.private is None]
     onnx, told = (None, "") if export is None else export.export(model, signature, rows)
     package = Package(
@@ -96,23 +100,40 @@ def _kind(target: pd.Series) -> str:
     return "float64" if types.is_numeric_dtype(target.dtype) else "str"
 
 
-def _typical(rows: pd.DataFrame) -> pd.DataFrame:
+def _typical(rows: pd.DataFrame, signature: ModelSignature) -> pd.DataFrame:
     """Return one row of middle and most frequent values, which need not be anybody's."""
     import pandas as pd
+
+    private = {column.name: column for column in signature.inputs if column.private is not None}
+    values = {name: _middle(rows[name]) for name in rows.columns}
+    for name, column in private.items():
+        if (rows[name] == values[name]).sum() < SHARED:
+            values[name] = _withhold(column, values[name])
+    return pd.DataFrame({name: pd.Series([values[name]]).astype(rows[name].dtype) for name in rows.columns})
+
+
+def _middle(column: pd.Series) -> Any:
     from pandas.api import types
 
-    def middle(column: pd.Series) -> Any:
-        known = column.dropna()
-        if known.empty:
-            return None
-        ordered = types.is_numeric_dtype(known.dtype) and not types.is_bool_dtype(known.dtype)
-        if ordered or types.is_datetime64_any_dtype(known.dtype):
-            return known.sort_values(kind="stable").iloc[(len(known) - 1) // 2]
-        counts = known.value_counts()
-        return min(counts.index[counts == counts.iloc[0]], key=str)
+    known = column.dropna()
+    if known.empty:
+        return None
+    ordered = types.is_numeric_dtype(known.dtype) and not types.is_bool_dtype(known.dtype)
+    if ordered or types.is_datetime64_any_dtype(known.dtype):
+        return known.sort_values(kind="stable").iloc[(len(known) - 1) // 2]
+    counts = known.value_counts()
+    return min(counts.index[counts == counts.iloc[0]], key=str)
 
-    columns = {name: pd.Series([middle(rows[name])]).astype(rows[name].dtype) for name in rows.columns}
-    return pd.DataFrame(columns)
+
+def _withhold(column: InputColumn, value: Any) -> Any:
+    """Return what stands in the example for a private value that few share, as an address: none, or a word.
+
+    A text that must meet checks can be made up by nobody: the value stays. So does the middle of numbers
+    and times where one must be there: it is a figure of all rows.
+    """
+    if column.nullable:
+        return None
+    return PRIVATE_TEXT if isinstance(value, str) and not column.checks else value
 
 
 def _expect(model: Any, signature: ModelSignature, example: pd.DataFrame) -> dict[str, list[Any]]:
