@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import headrace
@@ -53,6 +54,16 @@ def test_a_model_answers_a_table_and_records_alike(lake: EmbeddedLake) -> None:
     assert (model.name, model.version, model.card, model.lineage) == ("birds", 1, "# birds\n", {"run": "r1"})
     assert {load_model(name, lake=lake).version for name in ("birds", "birds/1")} == {1}
     assert "birds/1" in repr(model)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, np.float32("nan"), pd.NA])
+def test_records_may_be_cut_out_of_a_table(lake: EmbeddedLake, missing: object) -> None:
+    """numpy's numbers are numbers, and what a table calls missing is missing."""
+    publish(lake, make())
+    model = load_model("birds", lake=lake)
+    plain = model.predict([{"mass": 4000, "island": "Dream"}, {"mass": None, "island": "Dream"}])
+    cut = [{"mass": np.int64(4000), "island": np.str_("Dream")}, {"mass": missing, "island": "Dream"}]
+    assert model.predict(cut).tolist() == plain.tolist()
 
 
 def test_rows_that_do_not_meet_the_schema_are_refused(lake: EmbeddedLake) -> None:

@@ -113,13 +113,25 @@ class Model:
         from headrace.adapters.schema_pydantic import PydanticRows
 
         schema = PydanticRows(self.signature)
-        request = schema.parse_json(json.dumps({"records": list(rows)}, default=str).encode())
+        records = [{name: _as_json(value) for name, value in row.items()} for row in rows]
+        request = schema.parse_json(json.dumps({"records": records}, default=str).encode())
         return request.columns if self.takes_columns else schema.to_frame(request.columns)
 
     def __repr__(self) -> str:
         return (
             f"<Model {self.name}/{self.version}, {self.signature.task}, {len(self.signature.inputs)} columns>"
         )
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value of a table as JSON says it: numpy's numbers as numbers, times in ISO 8601, no NaN."""
+    from headrace.adapters.schema_pydantic.column import is_missing
+
+    if hasattr(value, "dtype") and hasattr(value, "item"):
+        value = value.item()
+    if is_missing(value, "table"):
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def load_model(
