@@ -2,6 +2,9 @@
 
 `services/<id>/service.json` is the service, `worker-<pid>.json` each of its processes. `flows.deploy` waits
 by them, and nothing else depends on them.
+
+A number of a process means something on one machine, or in one container, and is given again: so each file
+tells the host too, and when its process was born.
 """
 
 from __future__ import annotations
@@ -9,6 +12,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +23,7 @@ from typing import Any
 
 FOLDER = "services"
 SERVICE = "service.json"
+FORGET_SECONDS = 3600.0  # since a service of another host, which may share the folder, told anything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +39,14 @@ def open_service(root: Path, service_id: str, url: str, models: list[str]) -> Pa
     folder = root / FOLDER / service_id
     folder.mkdir(parents=True, exist_ok=True)
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    about = {"id": service_id, "pid": os.getpid(), "url": url, "models": models, "started": started}
+    about = {"id": service_id, **_me(), "url": url, "models": models, "started": started}
     write_json(folder / SERVICE, about)
     return folder
 
 
 def tell_worker(folder: Path, models: Mapping[str, Any]) -> None:
     """Tell what this process serves."""
-    write_json(folder / f"worker-{os.getpid()}.json", {"pid": os.getpid(), "models": models})
+    write_json(folder / f"worker-{os.getpid()}.json", {**_me(), "models": models})
 
 
 def forget_worker(folder: Path) -> None:
@@ -54,16 +60,17 @@ def close_service(folder: Path) -> None:
 
 
 def live_services(root: Path) -> Iterator[LiveService]:
-    """Yield the services that run, and remove what dead ones left."""
+    """Yield the services that run on this host, and remove what dead ones left."""
     for file in sorted((root / FOLDER).glob(f"*/{SERVICE}")):
         about = _read(file)
         if about is None:
             continue
-        if not is_alive(int(about["pid"])):
-            shutil.rmtree(file.parent, ignore_errors=True)
+        if not _lives(about):
+            if _is_here(about) or _is_silent(file.parent):
+                shutil.rmtree(file.parent, ignore_errors=True)
             continue
         found = (_read(worker) for worker in sorted(file.parent.glob("worker-*.json")))
-        workers = tuple(one for one in found if one is not None and is_alive(int(one["pid"])))
+        workers = tuple(one for one in found if one is not None and _lives(one))
         yield LiveService(about=about, workers=workers)
 
 
@@ -76,6 +83,36 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _me() -> dict[str, Any]:
+    return {"pid": os.getpid(), "born": _birth(os.getpid()), "host": socket.gethostname()}
+
+
+def _is_here(told: Mapping[str, Any]) -> bool:
+    return told.get("host") in (None, socket.gethostname())
+
+
+def _lives(told: Mapping[str, Any]) -> bool:
+    """Tell whether the very process that told this runs here."""
+    pid = int(told["pid"])
+    return _is_here(told) and is_alive(pid) and told.get("born") in (None, _birth(pid))
+
+
+def _birth(pid: int) -> int | None:
+    """Return when a process began, in ticks since the start of the machine; None where nothing tells."""
+    try:
+        # The name in the second field may hold anything, brackets and spaces too.
+        return int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _is_silent(folder: Path) -> bool:
+    with suppress(OSError):
+        newest = max(file.stat().st_mtime for file in (folder, *folder.iterdir()))
+        return time.time() - newest > FORGET_SECONDS
+    return False
 
 
 def write_json(file: Path, value: Any) -> None:
