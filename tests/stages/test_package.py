@@ -59,6 +59,15 @@ def test_the_example_is_of_middle_and_most_frequent_values_with_the_models_answe
     assert [package.expected["False"][0], package.expected["True"][0]] == answers.probabilities[0].tolist()
 
 
+def test_a_class_may_be_called_prediction() -> None:
+    """What the model said of its example stays the label."""
+    table = ROWS[["age"]].assign(target=["prediction", "other"] * 2 + ["other"])
+    made = tabular(table, table, "target")
+    fitted = LogisticRegression().fit(made["train_features"], made["train_target"])
+    package = make_package(made["preprocessor"], fitted, table, "target")["model"]
+    assert package.expected["prediction"][0] in ("prediction", "other")
+
+
 def test_a_regressor_gives_numbers_and_no_probabilities() -> None:
     """Asking for them is an error."""
     package = package_of("age", Ridge())
@@ -71,6 +80,25 @@ def test_a_private_column_is_in_no_profile() -> None:
     """The package is copied about, so it tells nothing of the values of a private column."""
     profile = package_of("rich", LogisticRegression(), schema=SCHEMA).profile
     assert [column["name"] for column in profile["columns"]] == ["age"]
+
+
+def test_a_regressor_of_whole_numbers_answers_numbers_between_them() -> None:
+    """The type of its answers is that of the answers: tables that hold them must cut nothing off."""
+    assert package_of("age", Ridge()).signature.dtype == "float64"
+
+
+@pytest.mark.parametrize(
+    ("labels", "dtype"),
+    [([2, 5, 2, 5, 5], "int64"), (["a", "b", "a", "b", "b"], "str")],
+)
+def test_a_classifier_answers_in_the_type_of_its_labels(labels: list[Any], dtype: str) -> None:
+    """Also where the target is a categorical."""
+    for target in (pd.Series(labels), pd.Series(labels, dtype="category")):
+        table = ROWS[["age"]].assign(target=target)
+        made = tabular(table, table, "target")
+        fitted = LogisticRegression().fit(made["train_features"], made["train_target"])
+        signature = make_package(made["preprocessor"], fitted, table, "target")["model"].signature
+        assert (signature.dtype, signature.classes) == (dtype, tuple(sorted(set(labels))))
 
 
 @pytest.mark.parametrize(

@@ -83,21 +83,23 @@ def _describe(
         inputs=describe_inputs(schema, dtypes, nullable, leave),
         ignored=tuple(name for name in leave if name in train.columns),
         task="regression" if classes is None else "classification",
-        dtype=_kind(train[leave[0]]) if leave[0] in train.columns else "float64",
+        dtype=_kind(model.predict(rows.head(1))),
         classes=() if classes is None else tuple(classes.tolist()),
         probabilities=classes is not None and hasattr(model, "predict_proba"),
     )
 
 
-def _kind(target: pd.Series) -> str:
-    """Return the type of an answer: that of the labels, without their categories."""
+def _kind(answers: Any) -> str:
+    """Return the type of what a model answers: a regressor of whole numbers gives numbers between them."""
+    import pandas as pd
     from pandas.api import types
 
-    if types.is_bool_dtype(target.dtype):
+    dtype = pd.Series(answers).infer_objects().dtype
+    if types.is_bool_dtype(dtype):
         return "bool"
-    if types.is_integer_dtype(target.dtype):
+    if types.is_integer_dtype(dtype):
         return "int64"
-    return "float64" if types.is_numeric_dtype(target.dtype) else "str"
+    return "float64" if types.is_numeric_dtype(dtype) else "str"
 
 
 def _typical(rows: pd.DataFrame, signature: ModelSignature) -> pd.DataFrame:
@@ -137,11 +139,11 @@ def _withhold(column: InputColumn, value: Any) -> Any:
 
 
 def _expect(model: Any, signature: ModelSignature, example: pd.DataFrame) -> dict[str, list[Any]]:
-    expected = {"prediction": [_plain(model.predict(example)[0])]}
+    expected: dict[str, list[Any]] = {}
     if signature.probabilities:
         chances = model.predict_proba(example)[0].tolist()
-        expected |= {str(name): [chance] for name, chance in zip(signature.classes, chances, strict=True)}
-    return expected
+        expected = {str(name): [chance] for name, chance in zip(signature.classes, chances, strict=True)}
+    return expected | {"prediction": [_plain(model.predict(example)[0])]}  # also beside a class of that name
 
 
 def _plain(value: Any) -> Any:
