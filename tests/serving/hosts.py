@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from headrace.core.model_signature import InputColumn, ModelSignature
 from headrace.core.serving import Answers, Request
-from headrace.errors import LakeUnavailable, PackageRefused
+from headrace.errors import LakeUnavailable, PackageRefused, RowProblem, RowsRejected
 from headrace.serving.hosting import HostedModel, Parts
 from headrace.serving.metrics import Metrics
 from headrace.serving.settings import CanarySettings, ServeSettings
@@ -45,10 +45,16 @@ class Doubler:
 
 
 class Rows:
-    """A schema that accepts everything."""
+    """A schema that accepts everything that has the column x, and those that it `wants` too."""
+
+    def __init__(self, wants: Sequence[str] = ()) -> None:
+        self._wants = wants
 
     def parse_json(self, body: bytes) -> Request:
         columns = json.loads(body)["columns"]
+        for name in self._wants:
+            if name not in columns:
+                raise RowsRejected([RowProblem(row=0, column=name, found="none", wanted="a number")], 1)
         return Request(columns=columns, rows=len(columns["x"]))
 
     def to_frame(self, columns: Any, as_text: bool = False) -> Any:
@@ -97,7 +103,7 @@ def hosted(shelf: Shelf, metrics: Metrics | None = None, **canary: Any) -> Hoste
     settings = ServeSettings(models=("double",), canary=CanarySettings(**canary))
     parts = Parts(
         load=shelf.load,
-        schema=lambda predictor: Rows(),  # type: ignore[arg-type, return-value]
+        schema=lambda predictor: Rows(list(predictor.example)),  # type: ignore[arg-type, return-value]
         batcher=lambda predictor, schema: Direct(predictor),
         metrics=metrics or Metrics(),
     )

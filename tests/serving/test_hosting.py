@@ -185,6 +185,25 @@ def test_a_request_that_a_replaced_canary_answered_is_not_counted_for_the_next_o
     asyncio.run(body())
 
 
+@pytest.mark.parametrize("role", ["canary", "shadow"])
+def test_a_version_that_takes_other_rows_is_no_canary_and_no_shadow(role: str) -> None:
+    """It would refuse the clients of the stable version; it may take over, when they send its columns."""
+
+    async def body() -> None:
+        shelf = Shelf(Doubler(1), Doubler(2, example={"x": [3.0], "y": [1.0]}))
+        model = hosted(shelf)
+        await model.follow("c1", shelf.registry({"production": 1, role: 2}, share=1.0))
+        assert await ask(model, "k") == (1, 2.0)
+        assert model.status()[role] is None
+        told = "it takes other rows than version 1: row 0, column y: found none, wanted a number"
+        assert model.status()["refused"] == {"version": 2, "why": told}
+        await model.follow("c2", shelf.registry({"production": 2}))
+        assert (await ask(model))[0] == 2
+        await model.stop()
+
+    asyncio.run(body())
+
+
 def test_a_lake_that_is_away_refuses_no_version() -> None:
     """It says nothing of the version, which the next look at the same commit loads."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import random
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from headrace.core.serving import Answers, Predictor, Request, RowSchema
-from headrace.errors import HeadraceError, LakeRetryableError, ModelNotFound
+from headrace.errors import HeadraceError, LakeRetryableError, ModelNotFound, RowsRejected
 from headrace.serving.canary import Comparison, is_in_share
 from headrace.serving.drift_gauges import DriftWatch
 from headrace.serving.roles import Batcher, Role, Serving
@@ -188,7 +189,7 @@ class HostedModel:
         serving = next((one for one in self._slots.values() if one.predictor.version == version), None)
         if serving is None:
             serving = await self._load(version, commit, first=role == "stable" and role not in self._slots)
-        if serving is None:
+        if serving is None or (role != "stable" and not self._takes_what_clients_send(serving)):
             return
         before = self._slots.get(role)
         self._slots[role] = replace(serving, role=role)
@@ -219,6 +220,18 @@ class HostedModel:
             return None
         batcher = self._parts.batcher(predictor, schema)
         return Serving(predictor=predictor, schema=schema, batcher=batcher, role="stable")
+
+    def _takes_what_clients_send(self, serving: Serving) -> bool:
+        """Tell whether a version takes the stable one's example; else it is refused: its clients would be."""
+        stable, version = self.stable.predictor, serving.predictor.version
+        try:
+            serving.schema.parse_json(json.dumps({"columns": stable.example}).encode())
+        except RowsRejected as error:
+            self._refused[version] = f"it takes other rows than version {stable.version}: {error}"
+            self._parts.metrics.swap_failed(self.name)
+            log.warning("%s: version %d is refused: %s", self.name, version, self._refused[version])
+            return False
+        return True
 
     def _compare_anew(self, role: Role) -> None:
         if role != "shadow":  # figures are of one version against another
