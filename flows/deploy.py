@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Sequence
 
 from headrace import entry
@@ -123,7 +122,7 @@ def undo_command(done: Deployment, of_project: Sequence[str]) -> str:
 
 def main() -> None:
     """Deploy from the shell: 0 when done, 1 where a service refuses, 2 for a wrong word, 3 for a no."""
-    entry.run(lambda: run_deploy(sys.argv[1:]))
+    entry.run_words("deploy", __doc__, run_deploy)
 
 
 if __name__ == "__main__":

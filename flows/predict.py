@@ -11,7 +11,6 @@ Killed or failed, the same command goes on with the first partition that is not 
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -24,7 +23,6 @@ from headrace.config.command import compose_command
 from headrace.config.predict import PredictNode, load_predict
 from headrace.core.code import CodeIndex
 from headrace.core.ports import Runtime
-from headrace.core.secrets import redact_overrides
 from headrace.errors import Problem
 from headrace.project import build_lake
 from headrace.runtimes import Runtimes
@@ -111,9 +109,7 @@ class _Progress:
 
 def main() -> None:
     """Predict from the shell: 0 when done, 1 where it fails, 2 for words or an input that cannot be."""
-    words = sys.argv[1:]
-    command = shlex.join(["python", "-m", "flows.predict", *redact_overrides(words)])
-    entry.run(lambda: run_predict(words), command)
+    entry.run_words("predict", __doc__, run_predict)
 
 
 if __name__ == "__main__":

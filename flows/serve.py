@@ -10,7 +10,6 @@ the bearer token that requests must have.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def run_serve(words: Sequence[str]) -> int:
 
 def main() -> None:
     """Serve from the shell."""
-    entry.run(lambda: run_serve(sys.argv[1:]))
+    entry.run_words("serve", __doc__, run_serve)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,19 @@ def shell(config_name: str, task: Task, flow: str = "", sweep: SweepTask | None 
     )
 
 
+def run_words(config_name: str, doc: str | None, task: Callable[[Sequence[str]], int]) -> NoReturn:
+    """Run a command whose words are its own and not Hydra's; `--help` shows what it is for and every key."""
+    words = sys.argv[1:]
+    if {"-h", "--help"} & set(words):
+        run(lambda: print(_help(config_name, doc)))
+    run(lambda: task(words), shlex.join(["python", "-m", f"flows.{config_name}", *redact_overrides(words)]))
+
+
+def _help(config_name: str, doc: str | None) -> str:
+    keys = (project_conf() / f"{config_name}.yaml").read_text("utf-8").partition("\nhydra:")[0]
+    return f"{(doc or '').strip()}\n\nconf/{config_name}.yaml, each key as key=value:\n\n{keys}"
+
+
 def run(action: Callable[[], int | None], command: str = "") -> NoReturn:
     """Do something and leave the process with its exit code; where it fails, say how to try again."""
     signal.signal(signal.SIGTERM, _interrupt)

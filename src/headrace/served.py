@@ -160,6 +160,7 @@ def make_host(settings: ServeSettings, lake: LakeStore, metrics: Any, folder: Pa
         registry=lambda name, commit: read_registry(lake, commit, name),
         folder=folder,
         watch_seconds=settings.watch_seconds,
+        follows=metrics.follows_lake,
     )
 
 

@@ -232,3 +232,12 @@ def test_a_model_that_does_not_load_ends_the_command_with_the_reason(
     assert "birds version 1 has no ONNX" in err
     assert "error: " in err
     assert not list((tmp_path / ".headrace" / "services").glob("*"))
+
+
+def test_help_shows_every_key(tmp_path: Path) -> None:
+    """What the command is for, and what its config says of each key."""
+    code, out, err = refused(tmp_path, "--help")
+    assert (code, err) == (0, "")
+    assert "python -m flows.serve model=penguins@production" in out
+    assert "max_waiting: 256  # requests of one model" in out
+    assert "hydra" not in out.partition("model: ???")[2]

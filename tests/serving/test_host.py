@@ -18,6 +18,7 @@ class Lake:
 
     def __init__(self, shelf: Shelf) -> None:
         self.commit, self.away = "c1", False
+        self.followed: list[bool] = []  # what the host said after each look
         self.registries: dict[str, Any] = {name: shelf.registry({"production": 1}) for name in ("a", "b")}
 
     def head(self) -> str:
@@ -27,7 +28,11 @@ class Lake:
 
     def host(self, shelf: Shelf) -> ServiceHost:
         models = {name: hosted(shelf) for name in self.registries}
-        return ServiceHost(models, self.head, lambda name, _: self.registries[name], None, 0.001)
+
+        def registry(name: str, _: str) -> Any:
+            return self.registries[name]
+
+        return ServiceHost(models, self.head, registry, None, 0.001, self.followed.append)
 
 
 async def until(said: pytest.LogCaptureFixture, words: str) -> None:
@@ -73,8 +78,10 @@ def test_a_lake_that_is_away_is_told_of_once(caplog: pytest.LogCaptureFixture) -
         await until(caplog, "cannot be asked for new versions: no answer")
         await asyncio.sleep(0.02)
         assert host.models["a"].stable.predictor.version == 1
+        assert lake.followed[-1] is False
         lake.away = False
         await until(caplog, "followed again")
+        assert lake.followed[-1] is True
         await host.stop()
 
     with caplog.at_level(logging.INFO, "headrace"):

@@ -98,3 +98,10 @@ def test_looks_at_health_and_figures_are_in_no_log(service: Service) -> None:
     assert service.ask("GET", "/health/ready").status_code == 503
     (line,) = service.lines.getvalue().splitlines()
     assert json.loads(line)["status"] == 503
+
+
+def test_a_parameter_that_means_nothing_is_refused(service: Service) -> None:
+    """A misspelt one would be passed over in silence; the answer names the one that there is."""
+    answer = service.ask("POST", "/predict?probabilites=true", json={"records": [ROW]})
+    assert answer.status_code == 422
+    assert answer.json()["error"] == "there is no parameter 'probabilites'; there is: probabilities"

@@ -98,6 +98,8 @@ class Exchange:
         if not query:
             return None
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        if unknown := [key for key, _ in pairs if key != name]:
+            raise Refused(422, f"there is no parameter {unknown[0][:50]!r}; there is: {name}", "bad_request")
         values = [value for key, value in pairs if key == name]
         if not values:
             return None

@@ -28,6 +28,7 @@ class ServiceHost:
         registry: Returns a model's registry at a commit; asks the lake.
         folder: Where other processes are told what is served; None: nowhere.
         watch_seconds: How long to wait between two looks.
+        follows: Is told after each look whether it went well.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class ServiceHost:
         registry: Callable[[str, str], Registry],
         folder: Path | None,
         watch_seconds: float,
+        follows: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self.models = models
         self.ready = False
         self._head, self._registry = head, registry
         self._folder = folder
         self._seconds = watch_seconds
+        self._follows = follows
         self._commit = ""
         self._told: Any = None
         self._told_at = 0.0
@@ -52,6 +55,7 @@ class ServiceHost:
         """Load every model, and watch. Raises what keeps one from being served."""
         await self._look()
         self.ready = True
+        self._follows(True)
         self._tell()
         self._task = asyncio.create_task(self._watch())
 
@@ -71,6 +75,7 @@ class ServiceHost:
         while True:
             await asyncio.sleep(self._seconds)
             before, trouble = trouble, await self._look()
+            self._follows(not trouble)
             for told in trouble:
                 if told not in before:
                     log.warning("%s; what is served stays", told)

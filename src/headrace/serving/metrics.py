@@ -58,6 +58,7 @@ class Metrics:
         self._version = self._gauge(
             "model_version", "Version in this role, 0 for none", labels, "livemostrecent"
         )
+        self._follows = self._gauge("follows_lake", "1 where the last look went well", (), "livemin")
         self._swaps = self._counter("swaps", "New versions taken into service", ("model",))
         self._failed_swaps = self._counter("failed_swaps", "New versions that failed their check", ("model",))
         self._drift = self._gauge(
@@ -104,6 +105,10 @@ class Metrics:
 
     def swap_failed(self, model: str) -> None:
         self._child(self._failed_swaps, model).inc()
+
+    def follows_lake(self, follows: bool) -> None:
+        """Tell whether the last look for new versions went well."""
+        self._follows.set(int(follows))
 
     def drift(self, model: str, feature: str, value: float) -> None:
         self._child(self._drift, model, feature).set(value)
