@@ -329,8 +329,10 @@ def _config(app: Any, settings: ServeSettings) -> Any:
 
 def _log_to_stderr() -> None:
     """Let what the service says of itself go where its request log goes."""
+    from headrace.serving.request_log import LogLines
+
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    handler.setFormatter(LogLines())
     logger = logging.getLogger("headrace")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -1,7 +1,8 @@
-"""One line of JSON on stderr for each request."""
+"""One line of JSON on stderr for each request, and for whatever else the service says of itself."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import Any, TextIO
@@ -42,6 +43,20 @@ class RequestLog:
             line |= {"model": exchange.model, "version": exchange.version, "rows": exchange.rows}
         if exchange.trouble:
             line["trouble"] = exchange.trouble
-        # A path may hold what is no text (a lone surrogate): it is replaced, not raised.
-        stream = self._stream or sys.stderr
-        stream.write(to_json(line, inf_nan_mode="null", serialize_unknown=True).decode() + "\n")
+        (self._stream or sys.stderr).write(_as_line(line) + "\n")
+
+
+class LogLines(logging.Formatter):
+    """Says what is logged in the form of a request's line, so that one reader takes the whole stream."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {"time": round(record.created, 3), "level": record.levelname.lower()}
+        line |= {"logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            line["trouble"] = self.formatException(record.exc_info)[-4000:]
+        return _as_line(line)
+
+
+def _as_line(said: dict[str, Any]) -> str:
+    # A path may hold what is no text (a lone surrogate): it is replaced, not raised.
+    return to_json(said, inf_nan_mode="null", serialize_unknown=True).decode()
