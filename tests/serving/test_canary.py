@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.serving.canary import Comparison, is_in_share
+from headrace.serving.canary import EVERY, Comparison, is_in_share
 from headrace.serving.settings import CanarySettings
 
 
@@ -43,3 +43,15 @@ def test_errors_within_the_bound_are_borne() -> None:
         found.observe("stable", 0.01, False)
     assert found.why_return() is None
     assert found.figures()["canary"] == {"requests": 200, "errors": 1, "p50_ms": 10.0}
+
+
+def test_latencies_are_looked_at_every_few_requests() -> None:
+    """A canary that becomes slow is found a few requests later, and the others pay for no median."""
+    found = Comparison(CanarySettings(min_requests=1))
+    found.observe("stable", 0.01, False)
+    said = []
+    for _ in range(1 + EVERY):
+        found.observe("canary", 0.01 if not said else 1.0, False)
+        said.append(found.why_return())
+    assert said[:-1] == [None] * EVERY
+    assert said[-1] is not None

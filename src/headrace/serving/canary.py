@@ -11,6 +11,7 @@ from headrace.serving.roles import Role
 from headrace.serving.settings import CanarySettings
 
 NEWEST = 1000  # latencies of each role that count
+EVERY = 20  # requests of the canary between two looks at latencies: a median costs as much as an answer
 _SPACE = float(1 << 64)
 
 
@@ -28,6 +29,7 @@ class Comparison:
 
     def __init__(self, settings: CanarySettings) -> None:
         self._settings = settings
+        self._next_look = settings.min_requests
         self._requests: dict[Role, int] = {"stable": 0, "canary": 0}
         self._errors: dict[Role, int] = {"stable": 0, "canary": 0}
         self._seconds: dict[Role, deque[float]] = {
@@ -48,13 +50,14 @@ class Comparison:
         """Say why the canary is to go, or None.
 
         Errors count from the first that breaks the bound of `min_requests` requests, latency once the
-        canary has answered these.
+        canary has answered these, and from then on every `EVERY` requests.
         """
         bounds, asked, errors = self._settings, self._requests["canary"], self._errors["canary"]
         if errors > bounds.max_error_rate * max(asked, bounds.min_requests):
             return f"{errors} of {asked} requests failed, and {bounds.max_error_rate:.2%} may"
-        if asked < bounds.min_requests or not self._seconds["stable"] or not self._seconds["canary"]:
+        if asked < self._next_look or not self._seconds["stable"] or not self._seconds["canary"]:
             return None
+        self._next_look = asked + EVERY
         ours, theirs = (median(self._seconds[role]) for role in ("canary", "stable"))
         if ours > bounds.max_latency_ratio * theirs:
             told = f"{1000 * ours:.1f} ms at the median against {1000 * theirs:.1f} ms"
