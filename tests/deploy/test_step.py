@@ -225,3 +225,17 @@ def test_a_promoted_canary_is_done_with(lake: LakeStore, tmp_path: Path) -> None
     assert lake.log("main", limit=1, first_parent=True)[0].parents[0] == before
     assert registry(lake)["aliases"] == {"production": 1}
     assert pending(tmp_path, "r1") == [("production", False), ("canary", True)]
+
+
+def test_a_promoted_canary_that_is_refused_is_the_canary_again(lake: LakeStore, tmp_path: Path) -> None:
+    """One commit takes both aliases back, with the share of the traffic; W&B follows in both."""
+    move_alias(lake, "birds", "canary", 1, share=0.25)
+    serve(tmp_path, lake, os.getpid())
+    refused = {"version": 1, "why": "its package is damaged"}
+    step = make_step(tmp_path, at=following(lake, tmp_path, "wandb", refused=refused))
+    with pytest.raises(DeploymentUndone, match="birds@production is version 3 again"):
+        step.carry_out(plan(clears=("canary",)))
+    found = registry(lake)
+    assert (found["aliases"], found["shares"]) == ({"production": 3, "canary": 1}, {"canary": 0.25})
+    assert moves(lake)[-2:] == [(1, 3, "undo"), (None, 1, "undo")]
+    assert pending(tmp_path, "r1")[-1] == ("canary", False)

@@ -196,11 +196,11 @@ class Step:
         )
 
     def finish_undo(self, one: Deployment, why: str) -> Deployment:
-        """Let W&B follow an alias that went back."""
+        """Let W&B follow an alias that went back, and those that came back with it."""
         _, registry = read_current(self.lake, one.model)
-        line = self.mirror.follow(registry, one.alias, one.to)
-        if line:
-            self.tell("W&B", line)
+        for alias in (one.alias, *one.clears):
+            if line := self.mirror.follow(registry, alias, one.to if alias == one.alias else None):
+                self.tell("W&B", line)
         self.at("undone")
         return self.end(one, "undone", why)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from headrace.core.ports import MAIN, LakeStore
 from headrace.errors import AlreadyExists, LakeBusy, MergeConflict, RefNotFound
-from headrace.registry.moves import ANY, Move, Why, find_move, require_holder
+from headrace.registry.moves import ANY, Move, Why, find_move, history, require_holder
 from headrace.registry.read import find_aliased, find_numbered, holder, read_current, registry_path
 
 _TRIES = 20
@@ -43,10 +43,10 @@ def move_alias(
     """Let an alias name a version, as one commit on `main`, and the aliases `clears` nothing any more.
 
     The commit of a deployment is made once, however often this is called: the second call returns the
-    first one's. `expect` is the version that the alias was found to name when this was decided, None
-    for none; `run` is the version's own unless given. Raises `ModelNotFound` for a version that is not
-    there, `AliasMoved` where the alias names another one than expected by now, and `LakeBusy` where
-    others change the model without pause.
+    first one's. An undo gives back what the deployment cleared. `expect` is the version that the alias was
+    found to name when this was decided, None for none; `run` is the version's own unless given. Raises
+    `ModelNotFound` for a version that is not there, `AliasMoved` where the alias names another one than
+    expected by now, and `LakeBusy` where others change the model without pause.
     """
     move = Move(
         alias=alias, why=why, run=run, forced=forced, share=share, deployment=deployment, checks=checks
@@ -60,6 +60,8 @@ def move_alias(
             if holder(registry, other) is not None:
                 cleared = Move(alias=other, why="remove", run=entry["run"], deployment=deployment)
                 cleared.apply(registry, None)
+        if why == "undo":
+            _give_back(registry, deployment)
         return entry
 
     return _change(lake, model, move, f"{why} {model} version {to}: {alias}", change)
@@ -84,9 +86,26 @@ def remove_alias(
     def change(registry: dict[str, Any]) -> Mapping[str, Any]:
         require_holder(registry, alias, expect)
         found = find_aliased(registry, alias)
-        return replace(move, run=found["run"]).apply(registry, None)
+        entry = replace(move, run=found["run"]).apply(registry, None)
+        if why == "undo":
+            _give_back(registry, deployment)
+        return entry
 
     return _change(lake, model, move, f"{why} {model}: {alias}", change)
+
+
+def _give_back(registry: dict[str, Any], deployment: str | None) -> None:
+    """Let the aliases that a deployment took away beside its own name what they did, with their share."""
+    moves = history(registry)
+    for at, taken in enumerate(moves):
+        alias, version = taken["alias"], taken["from"]
+        ours = deployment is not None and taken.get("deployment") == deployment
+        if not ours or taken["why"] != "remove" or holder(registry, alias) is not None:
+            continue
+        shares = [one.get("share") for one in moves[:at] if (one["alias"], one["to"]) == (alias, version)]
+        share = shares[-1] if shares else None
+        back = Move(alias=alias, why="undo", run=taken["run"], share=share, deployment=deployment)
+        back.apply(registry, version)
 
 
 def _change(
