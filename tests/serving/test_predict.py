@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.serving.conftest import Service
-from tests.serving.small_model import FITTED, ROW, SmallModel, serve_small
+from tests.serving.small_model import FITTED, ROW, SIGNATURE, SmallModel, serve_small
 
 
 def test_records_are_answered(service: Service) -> None:
@@ -88,6 +88,26 @@ def test_where_a_canary_fails_the_stable_version_answers(
     assert service.first.observed == [True, False]
     (kept,) = service.log.written
     assert (kept.version, kept.role) == (3, "stable")
+
+
+def test_rows_that_only_a_canary_refuses_are_answered_by_the_stable_version(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as a failure of the canary; what the stable version refuses too is the client's."""
+    narrow = SmallModel(version=4)
+    columns = tuple(
+        replace(one, checks={"isin": ["green"]}) if one.name == "colour" else one for one in SIGNATURE.inputs
+    )
+    narrow.signature = replace(SIGNATURE, inputs=columns)
+    canary = replace(serve_small(narrow, service.metrics, 256).stable, role="canary")
+    monkeypatch.setattr(service.first, "choose", lambda key: canary)
+    answer = service.ask("POST", "/predict", json={"records": [ROW]})
+    assert (answer.status_code, answer.json()["version"]) == (200, 3)
+    assert service.first.observed == [True, False]
+    refused = service.ask("POST", "/predict", json={"records": [{**ROW, "colour": "blue"}]})
+    assert refused.status_code == 422
+    assert refused.json()["problems"][0]["wanted"] == "one of red, green"
+    assert service.first.observed == [True, False]
 
 
 def test_looks_at_health_and_figures_are_in_no_log(service: Service) -> None:

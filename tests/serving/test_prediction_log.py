@@ -17,6 +17,7 @@ import pytest
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.core.ports import MAIN, Commit
 from headrace.errors import LakeUnavailable
+from headrace.serving import prediction_log
 from headrace.serving.metrics import Metrics
 from headrace.serving.prediction_commits import read_predictions
 from headrace.serving.prediction_log import LakePredictionLog
@@ -190,6 +191,18 @@ def test_rows_beyond_the_queue_are_counted(lake: AwayLake, open_log: OpenLog, co
     keep(open_log(queue_rows=5), predict("r1", rows=6), predict("r2", rows=5))
     assert counts.dropped == 6
     assert {row["id"] for row in rows_of(lake)} == {"r2"}
+
+
+def test_requests_of_long_texts_are_bounded_by_their_bytes(
+    lake: AwayLake, open_log: OpenLog, counts: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few rows may hold megabytes: those beyond the bound are counted, and it counts only what waits."""
+    monkeypatch.setattr(prediction_log, "QUEUE_BYTES", 100)
+    long = [replace(predict(name, rows=1), bytes=60) for name in ("r1", "r2")]
+    log = open_log()
+    keep(log, *long)
+    assert counts.dropped == 1
+    assert {row["id"] for row in rows_of(lake)} == {"r1"}
 
 
 def test_rows_beyond_the_spool_are_counted(lake: AwayLake, open_log: OpenLog, counts: Counts) -> None:

@@ -17,10 +17,10 @@ _INSIDE = ("_preprocessor", "estimator_")  # of boosting with categories, and of
 def make_lean(estimator: Any, rows: Any) -> Any:
     """Return a pipeline that passes arrays on where a fitted scikit-learn pipeline passes tables on.
 
-    A table between two steps costs a third of a call with one row. What steps learned is not copied but
-    where it is small. The answers are those of the pipeline itself but for the rounding of sums (a matrix
-    that lies otherwise in memory is added up in another order); it is returned where they are others, or where
-    a step wants names of columns.
+    Tables between steps cost a third to a half of a call with one row. What steps learned is not copied
+    but where it is small. The answers are those of the pipeline itself but for the rounding of sums (a
+    matrix that lies otherwise in memory is added up in another order); it is returned where they are
+    others, or where a step wants names of columns.
 
     Args:
         estimator: A fitted pipeline; it is left as it is.

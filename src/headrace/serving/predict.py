@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from headrace.core.serving import Answers, Request
@@ -42,9 +43,11 @@ class Predictions:
         serving = self.choose(exchange, hosted)
         if media == arrow.MEDIA_TYPE:
             columns = arrow.read_columns(body, self.settings.max_rows, 4 * self.settings.max_body_bytes)
-            request = serving.schema.require_columns(columns)
+            serving, request = self.check(
+                exchange, hosted, serving, lambda one: one.schema.require_columns(columns)
+            )
         else:
-            request = serving.schema.parse_json(body)
+            serving, request = self.check(exchange, hosted, serving, lambda one: one.schema.parse_json(body))
         request = with_probabilities(request, asked)
         serving, answers = await self.answer(exchange, hosted, serving, request)
         headers = ((b"x-model-version", str(exchange.version).encode()),)
@@ -73,6 +76,25 @@ class Predictions:
         serving = hosted.choose(key.decode("latin-1") if key is not None else None)
         exchange.version = serving.predictor.version
         return serving
+
+    def check(
+        self, exchange: Exchange, hosted: Hosted, serving: Serving, read: Callable[[Serving], Request]
+    ) -> tuple[Serving, Request]:
+        """Read the rows by the schema of who answers. Returns who does, and the request.
+
+        What a canary refuses and the stable version takes is a failure of the canary, and no client's.
+        Raises `RowsRejected`.
+        """
+        try:
+            return serving, read(serving)
+        except RowsRejected:
+            if serving.role != "canary":
+                raise
+            stable = hosted.stable
+            request = read(stable)
+            hosted.observe(serving, 0.0, True)
+            exchange.version = stable.predictor.version
+            return stable, request
 
     async def answer(
         self, exchange: Exchange, hosted: Hosted, serving: Serving, request: Request
@@ -115,6 +137,7 @@ class Predictions:
                 columns=request.columns,
                 answers=answers,
                 seconds=seconds,
+                bytes=exchange.held,
             )
         )
         return serving, answers

@@ -35,6 +35,8 @@ _SEGMENT_BYTES = 64 << 20  # or so: a segment is read whole to be committed, and
 
 logger = logging.getLogger(__name__)
 
+QUEUE_BYTES = 64 << 20  # of requests whose predictions wait: rows of long texts are few and large
+
 
 class LogFigures(Protocol):
     """Counts what becomes of the log's rows; `headrace.serving.metrics.Metrics` does. From any thread."""
@@ -93,6 +95,7 @@ class LakePredictionLog:
         self._lock = threading.Lock()
         self._queue: list[Prediction] = []
         self._waiting = 0  # rows, in the queue and on their way to the spool
+        self._bytes = 0  # of the requests that they came in
         self._closed = False
         self._told: set[str] = set()
         self._deadline = float("inf")  # of `close`
@@ -114,13 +117,17 @@ class LakePredictionLog:
                 return
             rows = len(prediction.answers.predictions)
             with self._lock:
-                if not self._closed and self._waiting + rows <= self._settings.queue_rows:
+                if not self._closed and self._has_place(rows, prediction.bytes):
                     self._queue.append(prediction)
                     self._waiting += rows
+                    self._bytes += prediction.bytes
                     return
         except Exception as error:
             self._tell("a prediction cannot be logged", error)
         self._figures.log_dropped(rows)
+
+    def _has_place(self, rows: int, size: int) -> bool:
+        return self._waiting + rows <= self._settings.queue_rows and self._bytes + size <= QUEUE_BYTES
 
     def close(self) -> None:
         """Bring everything that was taken to the spool and commit it, within `close_seconds` or so."""
@@ -175,6 +182,8 @@ class LakePredictionLog:
                 self._tell("predictions cannot be spooled", error)
             with self._lock:
                 self._waiting -= rows
+        with self._lock:
+            self._bytes -= sum(prediction.bytes for prediction in taken)
 
     def _layout(self, prediction: Prediction) -> Layout:
         key, signature = (prediction.model, prediction.version), prediction.signature

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from headrace import __version__
-from headrace.core.serving import Answers
+from headrace.core.serving import Answers, Request
 from headrace.errors import did_you_mean
 from headrace.serving.exchange import JSON, Exchange, Header, Refused, Reply, json_reply
 from headrace.serving.predict import Predictions, refuse_encoding, with_probabilities, wrong_media
@@ -83,8 +83,11 @@ class ProtocolV2:
             tensors.append(tensor)
         if at != len(binary):
             raise bad(f"the body has {len(binary) - at} bytes that belong to no input")
-        columns = to_columns(tensors, serving.predictor.signature)
-        request = serving.schema.require_columns(columns)
+
+        def read(one: Serving) -> Request:
+            return one.schema.require_columns(to_columns(tensors, one.predictor.signature))
+
+        serving, request = predictions.check(exchange, hosted, serving, read)
         request = with_probabilities(request, OUTPUTS[1] in wanted)
         _, answers = await predictions.answer(exchange, hosted, serving, request)
         told = {"model_name": hosted.name, "model_version": str(exchange.version)}

@@ -72,6 +72,7 @@ class Prediction:
     columns: Mapping[str, list[Any]]
     answers: Answers
     seconds: float
+    bytes: int = 0  # of the request's body
 
 
 class PredictionLog(Protocol):
