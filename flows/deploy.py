@@ -22,7 +22,7 @@ from headrace.adapters.record_files import RunRecords
 from headrace.adapters.stat_cache import StatCache
 from headrace.assemble import codecs
 from headrace.commands.run_names import find_run
-from headrace.config.command import compose_command
+from headrace.config.command import compose_command, split_project
 from headrace.core.code import CodeIndex
 from headrace.core.record import RunRecord
 from headrace.core.secrets import redact_overrides
@@ -37,19 +37,15 @@ from headrace.deploy.step import Step, folder_of
 from headrace.errors import Problem, RunNotFound
 from headrace.project import Project, open_project
 
-PROJECT = ("lake", "headrace_dir")  # keys of the project, which every command takes
-
-_OF_PROJECT = re.compile(rf"({'|'.join(PROJECT)})(\.[^=]*)?=")
 _WHOLE_ID = re.compile(r"[0-9]{8}-[0-9]{6}-\w+")
 _WIDTH = 8
 
 
 def parse(words: Sequence[str]) -> tuple[DeploySettings, list[str]]:
     """Return what is asked for, and the words that choose the project's lake. Raises `ConfigError`."""
-    of_project = [word for word in words if _OF_PROJECT.match(word)]
-    others = [word for word in words if word not in of_project]
+    own, of_project = split_project(words)
     problems: list[Problem] = []
-    cfg = compose_command("deploy", DeployNode, others, problems, of_project=["lake"])
+    cfg = compose_command("deploy", DeployNode, own, problems)
     return load_settings(cfg, problems), of_project
 
 

@@ -14,35 +14,31 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from headrace import entry
-from headrace.adapters.stat_cache import StatCache
 from headrace.batch.plan import Batch, Summary, plan_batch
-from headrace.config.command import compose_command
+from headrace.config.command import compose_command, split_project
 from headrace.config.predict import PredictNode, load_predict
-from headrace.core.code import CodeIndex
 from headrace.core.ports import Runtime
 from headrace.errors import Problem
-from headrace.project import build_lake
+from headrace.project import try_project
 from headrace.runtimes import Runtimes
 
 _EVERY_SECONDS = 5.0
 _REASONS = 5
 
 
-def parse(words: Sequence[str]) -> PredictNode:
-    """Return what is asked for. Raises `ConfigError` with every problem."""
-    problems: list[Problem] = []
-    cfg = compose_command("predict", PredictNode, words, problems)
-    root = Path(str(cfg.get("headrace_dir") or ".headrace"))
-    return load_predict(cfg, CodeIndex(StatCache(root / "cache" / "files.json").remember), problems)
-
-
 def plan(words: Sequence[str]) -> Batch:
-    """Find the model and the input; nothing is loaded or read yet that is known by its digest."""
-    node = parse(words)
-    return plan_batch(node, build_lake(node.lake), Path(node.headrace_dir).absolute())
+    """Find the model and the input; nothing is loaded or read yet that is known by its digest.
+
+    Raises `ConfigError` with every problem.
+    """
+    problems: list[Problem] = []
+    own, of_project = split_project(words)
+    project = try_project(of_project, problems)
+    node = load_predict(compose_command("predict", PredictNode, own, problems), problems)
+    assert project is not None  # else there were problems
+    return plan_batch(node, project.lake, project.root)
 
 
 def run_predict(words: Sequence[str]) -> int:

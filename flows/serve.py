@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from headrace import entry
-from headrace.adapters.stat_cache import StatCache
-from headrace.config.command import compose_command
+from headrace.config.command import compose_command, split_project
 from headrace.config.serve import ServeNode, as_mapping, load_serve
-from headrace.core.code import CodeIndex
 from headrace.errors import Problem
 from headrace.loaded import name_whole
+from headrace.project import try_project
 from headrace.served import TOKEN, serve
 from headrace.serving.settings import CanarySettings, LogSettings, ServeSettings
 
@@ -27,16 +25,23 @@ from headrace.serving.settings import CanarySettings, LogSettings, ServeSettings
 def read_settings(words: Sequence[str]) -> ServeSettings:
     """Return what a service is told. Raises `ConfigError`."""
     problems: list[Problem] = []
-    cfg = compose_command("serve", ServeNode, words, problems)
+    own, of_project = split_project(words)
+    project = try_project(of_project, problems)
     token = os.environ.get(TOKEN) or None
-    root = Path(str(cfg.get("headrace_dir") or ".headrace")).absolute()
-    index = CodeIndex(StatCache(root / "cache" / "files.json").remember)
-    node = dict(as_mapping(load_serve(cfg, index, token, problems)))
+    cfg = compose_command("serve", ServeNode, own, problems)
+    node = dict(as_mapping(load_serve(cfg, token, problems)))
+    assert project is not None  # else there were problems
     node.pop("insecure")
     log, canary = LogSettings(**as_mapping(node.pop("log"))), CanarySettings(**as_mapping(node.pop("canary")))
     models = tuple(name_whole(one) for one in node.pop("model"))
     return ServeSettings(
-        **{**node, "headrace_dir": str(root)}, models=models, token=token, log=log, canary=canary
+        **node,
+        models=models,
+        token=token,
+        log=log,
+        canary=canary,
+        lake=project.lake_node,
+        headrace_dir=str(project.root),
     )
 
 

@@ -21,7 +21,7 @@ from headrace.config.compose import (
     open_conf,
     require_experiment,
 )
-from headrace.config.folders import project_conf
+from headrace.config.folders import packaged_conf, project_conf
 from headrace.core.secrets import redact_overrides
 from headrace.errors import ConfigError, HeadraceError
 
@@ -67,7 +67,8 @@ def run_words(config_name: str, doc: str | None, task: Callable[[Sequence[str]],
 
 
 def _help(config_name: str, doc: str | None) -> str:
-    keys = (project_conf() / f"{config_name}.yaml").read_text("utf-8").partition("\nhydra:")[0]
+    places = (folder / f"{config_name}.yaml" for folder in (project_conf(), packaged_conf()))
+    keys = next(file for file in places if file.is_file()).read_text("utf-8").partition("\nhydra:")[0]
     return f"{(doc or '').strip()}\n\nconf/{config_name}.yaml, each key as key=value:\n\n{keys}"
 
 

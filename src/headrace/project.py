@@ -23,6 +23,7 @@ class Project:
     """What a project has whatever the experiment: its lake, its folder of state, and a chosen schema."""
 
     lake: LakeStore
+    lake_node: Mapping[str, Any]  # what it is built from, for another process to open it
     root: Path
     schema: Mapping[str, Any]  # empty where no override chooses one
 
@@ -48,7 +49,17 @@ def open_project(overrides: Sequence[str]) -> Project:
     problems += [*check_adapter(index, "lake", data.get("lake")), *check_schema("schema", data.get("schema"))]
     if problems:
         raise ConfigError(problems)
-    return Project(lake=build_lake(data["lake"]), root=root, schema=data.get("schema") or {})
+    lake = build_lake(data["lake"])
+    return Project(lake=lake, lake_node=data["lake"], root=root, schema=data.get("schema") or {})
+
+
+def try_project(overrides: Sequence[str], problems: list[Problem]) -> Project | None:
+    """Do the same, and add what is wrong to the problems of a command, which tells all of them at once."""
+    try:
+        return open_project(overrides)
+    except ConfigError as error:
+        problems += error.problems
+        return None
 
 
 def open_lake(overrides: Sequence[str] = ()) -> LakeStore:

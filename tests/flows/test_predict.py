@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import headrace
 from flows.predict import run_predict
+from flows.serve import read_settings
 from headrace.adapters.lake_embedded import EmbeddedLake
-from headrace.errors import ConfigError, ModelNotFound
+from headrace.errors import ConfigError, ModelNotFound, RepositoryNotFound
 from tests import packages
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +55,23 @@ def test_command_scores_and_tells(birds: EmbeddedLake) -> None:
     again = predict(*WORDS)
     assert again.returncode == 0
     assert "nothing to do: out.parquet is what birds version 1 says of it\n" in again.stdout
+
+
+def test_the_lake_is_the_one_that_the_project_trains_with(project: Path) -> None:
+    """A lake that `conf/train.yaml` chooses is the lake of every command, and a word chooses another."""
+    own = Path("conf")
+    shutil.copytree(ROOT / "conf" / "lake", own / "lake")
+    text = (ROOT / "conf" / "lake" / "embedded.yaml").read_text()
+    (own / "lake" / "mine.yaml").write_text(text.replace("${headrace_dir}/lake", "elsewhere"))
+    train = (ROOT / "conf" / "train.yaml").read_text()
+    (own / "train.yaml").write_text(train.replace("lake: embedded", "lake: mine"))
+    packages.publish(EmbeddedLake(project / "elsewhere"), packages.make())
+    assert headrace.load_model("birds").version == 1
+    assert read_settings(["model=birds"]).lake["root"] == "elsewhere"
+    packages.rows(seed=1, count=5).drop(columns=["species"]).to_csv("new.csv", index=False)
+    assert run_predict(WORDS) == 0
+    with pytest.raises(RepositoryNotFound):
+        run_predict([*WORDS, "lake=embedded"])
 
 
 def test_nothing_to_do_imports_no_model(birds: EmbeddedLake, capsys: pytest.CaptureFixture[str]) -> None:

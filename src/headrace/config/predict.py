@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, Optional
+from typing import Optional
 
 from omegaconf import MISSING, DictConfig
 
-from headrace.config.check import check_adapter
 from headrace.config.resolve import resolve
 from headrace.config.schema import RuntimeNode
 from headrace.config.typed import typed_node, unknown_keys
-from headrace.core.code import CodeIndex
 from headrace.errors import ConfigError, Problem, did_you_mean
 
 ENGINES = ("native", "onnx")
@@ -31,9 +29,7 @@ class PredictNode:
     ref: str = "main"  # of the lake, where lake: reads
     engine: str = "native"  # or onnx
     partition_rows: int = 65_536  # read, answered and remembered together
-    lake: dict[str, Any] = field(default_factory=dict)  # node with _target_
     runtime: RuntimeNode = field(default_factory=RuntimeNode)
-    headrace_dir: str = ".headrace"
 
     @property
     def runtime_kind(self) -> str:
@@ -47,12 +43,11 @@ class PredictNode:
 _KEYS = [f.name for f in fields(PredictNode)]
 
 
-def load_predict(cfg: DictConfig, index: CodeIndex, problems: list[Problem]) -> PredictNode:
+def load_predict(cfg: DictConfig, problems: list[Problem]) -> PredictNode:
     """Check the composed config of a batch. Raises `ConfigError` with every problem, and those before."""
     raw = {str(key): cfg._get_node(key) for key in cfg}
     problems += unknown_keys("", raw, _KEYS)
     data = resolve(cfg, problems)
-    problems += check_adapter(index, "lake", data.get("lake"))
     runtime = typed_node(RuntimeNode, "runtime", data.pop("runtime", {}), problems)
     typed = typed_node(PredictNode, "", {k: v for k, v in data.items() if k in _KEYS}, problems)
     assert typed is not None

@@ -9,10 +9,8 @@ from typing import Any
 
 from omegaconf import MISSING, DictConfig
 
-from headrace.config.check import check_adapter
 from headrace.config.resolve import resolve
 from headrace.config.typed import typed_node, unknown_keys
-from headrace.core.code import CodeIndex
 from headrace.errors import ConfigError, Problem, did_you_mean
 
 
@@ -58,8 +56,6 @@ class ServeNode:
     drift_rows: int = 1000  # of the newest, whose drift is measured
     log: LogNode = field(default_factory=LogNode)
     canary: CanaryNode = field(default_factory=CanaryNode)
-    lake: dict[str, Any] = field(default_factory=dict)  # node with _target_
-    headrace_dir: str = ".headrace"
 
 
 ENGINES = ("native", "onnx")
@@ -70,12 +66,11 @@ _ABOVE_ZERO = (
 ).split()
 
 
-def load_serve(cfg: DictConfig, index: CodeIndex, token: str | None, problems: list[Problem]) -> ServeNode:
+def load_serve(cfg: DictConfig, token: str | None, problems: list[Problem]) -> ServeNode:
     """Check the composed config of a service. Raises `ConfigError` with every problem, and those before."""
     raw = {str(key): cfg._get_node(key) for key in cfg}
     problems += unknown_keys("", raw, [f.name for f in fields(ServeNode)])
     data = resolve(cfg, problems)
-    problems += check_adapter(index, "lake", data.get("lake"))
     log = typed_node(LogNode, "log", data.pop("log", {}), problems)
     canary = typed_node(CanaryNode, "canary", data.pop("canary", {}), problems)
     typed = typed_node(ServeNode, "", {k: v for k, v in data.items() if k in _KEYS}, problems)
