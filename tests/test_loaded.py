@@ -179,3 +179,11 @@ def test_a_folder_that_is_no_package_is_told(tmp_path: Path) -> None:
     (tmp_path / "version.json").write_text("{}")
     with pytest.raises(PackageRefused, match="says of no version"):
         load_model(tmp_path)
+    (tmp_path / "version.json").write_text("{")
+    with pytest.raises(PackageRefused, match=r"version\.json cannot be read"):
+        load_model(tmp_path)
+    (tmp_path / "version.json").write_text(
+        json.dumps({"model": "m", "version": 1, "digest": "", "files": {"/etc/hosts": ""}})
+    )
+    with pytest.raises(PackageRefused, match="/etc/hosts, which lies outside"):
+        load_model(tmp_path)

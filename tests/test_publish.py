@@ -12,11 +12,12 @@ import pytest
 from headrace.adapters.lake_embedded import EmbeddedLake
 from headrace.core.artifact import Artifact, lake_uri
 from headrace.core.digest import digest_listing
+from headrace.core.package import VERSION
 from headrace.core.ports import MAIN, Commit, LakeStore, MergeStrategy, ObjectInfo
 from headrace.core.record import branch_of
 from headrace.core.spec import PublishSpec
 from headrace.errors import MergeConflict, ModelNotFound, RefNotFound
-from headrace.publish import VERSION, Outcome, publish_run
+from headrace.publish import Outcome, publish_run
 from headrace.registry import find_aliased, find_version, read_registry, registry_path
 from tests.lakefs_server import connect, server
 

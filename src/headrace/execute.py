@@ -19,7 +19,7 @@ from headrace.core.artifact import Artifact, lake_uri
 from headrace.core.digest import digest_listing
 from headrace.core.key import CONTEXT, Key
 from headrace.core.plan import StageResult
-from headrace.core.ports import Codec, Context, LakeStore, ObjectInfo
+from headrace.core.ports import Codec, Context, LakeReader, LakeStore, ObjectInfo
 from headrace.core.record import branch_of
 from headrace.core.signature import Signature
 from headrace.core.spec import StageSpec
@@ -88,7 +88,8 @@ def load_artifact(
         raise StageError(f"no codec '{artifact.codec}' reads {artifact.uri}; {did_you_mean('', names)}")
     if codec.suffix:
         return codec.read(lake.local_path(artifact.commit, artifact.path), wanted)
-    return codec.read(_lay_out(lake, artifact, work), wanted)
+    folder, _ = lay_out(lake, artifact.commit, artifact.path, Path(tempfile.mkdtemp(dir=work, prefix="in-")))
+    return codec.read(folder, wanted)
 
 
 def artifact_is_there(lake: LakeStore, artifact: Artifact) -> bool:
@@ -105,25 +106,21 @@ def artifact_is_there(lake: LakeStore, artifact: Artifact) -> bool:
     return digest_listing(below.items()) == artifact.digest
 
 
-def _objects_below(lake: LakeStore, artifact: Artifact) -> list[tuple[str, ObjectInfo]]:
-    """Return the objects of a directory artifact by their names in it."""
-    prefix = f"{artifact.path}/"
-    found = lake.list(artifact.commit, prefix=prefix)
-    return [(info.path[len(prefix) :], info) for info in found if isinstance(info, ObjectInfo)]
+def lay_out(lake: LakeReader, commit: str, path: str, folder: Path) -> tuple[Path, dict[str, str]]:
+    """Fill a folder with links to the verified files below a path; return it, and their digests by name.
 
-
-def _lay_out(lake: LakeStore, artifact: Artifact, work: Path) -> Path:
-    """Give a directory artifact a local folder of links to its verified files."""
-    root = Path(tempfile.mkdtemp(dir=work, prefix="in-"))
-    listing = _objects_below(lake, artifact)
-    if not listing:
-        raise ObjectNotFound(f"there is nothing at {artifact.uri}")
-    files = lake.local_paths(artifact.commit, [info for _, info in listing])
-    for (name, _), file in zip(listing, files, strict=True):
-        target = root / name
+    Raises `ObjectNotFound` where there are none.
+    """
+    prefix = f"{path}/"
+    found = [info for info in lake.list(commit, prefix=prefix) if isinstance(info, ObjectInfo)]
+    if not found:
+        raise ObjectNotFound(f"there is nothing at {lake_uri(commit, path)}")
+    names = [info.path.removeprefix(prefix) for info in found]
+    for name, file in zip(names, lake.local_paths(commit, found), strict=True):
+        target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(file.absolute())
-    return root
+    return folder, {name: info.digest for name, info in zip(names, found, strict=True)}
 
 
 def _load_inputs(

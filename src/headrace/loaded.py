@@ -18,14 +18,20 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from headrace.adapters.codec_estimator import EstimatorCodec
-from headrace.adapters.codec_package import MANIFEST, PackageCodec, check_package, read_without_estimator
+from headrace.adapters.codec_package import (
+    MANIFEST,
+    PackageCodec,
+    check_files,
+    check_package,
+    read_without_estimator,
+)
 from headrace.core.artifact import lake_uri
 from headrace.core.digest import digest_file, digest_listing
-from headrace.core.package import Package
-from headrace.core.ports import LakeReader, ObjectInfo
-from headrace.core.serving import Answers
+from headrace.core.package import CARD, LINEAGE, VERSION, Package
+from headrace.core.ports import MAIN, LakeReader
+from headrace.core.serving import ENGINES, Answers
 from headrace.errors import ModelNotFound, PackageRefused, StageError, did_you_mean
-from headrace.publish import VERSION
+from headrace.execute import lay_out
 from headrace.registry import find_aliased, find_numbered, read_registry
 
 if TYPE_CHECKING:
@@ -34,9 +40,8 @@ if TYPE_CHECKING:
 
     Rows = pd.DataFrame | Sequence[Mapping[str, Any]]
 
-ENGINES = ("native", "onnx")
 ALIAS = "production"
-CARD, LINEAGE = "card.md", "lineage.json"
+_BESIDE = (VERSION, CARD, LINEAGE)
 _REF = re.compile(r"(?P<name>[^@/]+)(?:@(?P<alias>[^@/]+)|/(?P<version>[0-9]+))?")
 
 
@@ -202,7 +207,7 @@ def load_version(
 
     `commit` is the state of the lake that is read; None is the head of `main`.
     """
-    at = commit or lake.resolve("main")
+    at = commit or lake.resolve(MAIN)
     registry = read_registry(lake, at, name)
     entry = find_aliased(registry, alias or ALIAS) if version is None else find_numbered(registry, version)
     if entry["codec"] != PackageCodec.name:
@@ -211,10 +216,13 @@ def load_version(
             "pipeline of one's own; train it again with stages/package=model"
         )
     with TemporaryDirectory(prefix="headrace-") as folder:
-        root, digest = _lay_out(lake, at, f"models/{name}/{entry['version']}", Path(folder))
+        path = f"models/{name}/{entry['version']}"
+        root, digests = lay_out(lake, at, path, Path(folder))
+        digest = digest_listing((file, one) for file, one in digests.items() if file not in _BESIDE)
         if digest != entry["digest"]:
-            uri = lake_uri(at, f"models/{name}/{entry['version']}")
-            raise PackageRefused(f"{uri} is not what was published as {name} {entry['version']}")
+            raise PackageRefused(
+                f"{lake_uri(at, path)} is not what was published as {name} {entry['version']}"
+            )
         return _read(root, name=name, version=int(entry["version"]), digest=digest, engine=engine)
 
 
@@ -244,31 +252,15 @@ def _read(folder: Path, *, name: str, version: int, digest: str, engine: str) ->
     return Model(package, name=name, version=version, digest=digest, beside=beside, engine=engine)
 
 
-def _lay_out(lake: LakeReader, commit: str, prefix: str, folder: Path) -> tuple[Path, str]:
-    """Give a version a local folder of links to its verified files; return it and the package's digest."""
-    found = [info for info in lake.list(commit, prefix=f"{prefix}/") if isinstance(info, ObjectInfo)]
-    listing: list[tuple[str, str]] = []
-    for info, file in zip(found, lake.local_paths(commit, found), strict=True):
-        name = info.path.removeprefix(f"{prefix}/")
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(file.absolute())
-        if name not in (VERSION, CARD, LINEAGE):
-            listing.append((name, info.digest))
-    return folder, digest_listing(listing)
-
-
 def _check_version(folder: Path) -> dict[str, Any]:
     """Return `version.json` once the files that stand beside the package are those that it names."""
-    about = json.loads((folder / VERSION).read_text("utf-8"))
+    try:
+        about = json.loads((folder / VERSION).read_text("utf-8"))
+    except ValueError as error:
+        raise PackageRefused(f"{folder / VERSION} cannot be read: {error}") from error
     if not isinstance(about, dict) or not {"model", "version", "digest", "files"} <= about.keys():
         raise PackageRefused(f"{folder / VERSION} says of no version")
-    for name, digest in about["files"].items():
-        file = folder / Path(name)
-        if ".." in Path(name).parts or not file.is_file():
-            raise PackageRefused(f"{file} is missing from the package")
-        if digest_file(file) != digest:
-            raise PackageRefused(f"{file} is not the file that was published: its digest is another one")
+    check_files(folder, VERSION, about["files"])
     return about
 
 

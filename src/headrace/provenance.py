@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 from headrace.core.key import python_version
+from headrace.core.package import CARD, LINEAGE
 from headrace.core.ports import LakeReader
 from headrace.core.record import RunRecord
 from headrace.core.report import Section
-
-CARD, LINEAGE = "card.md", "lineage.json"
 
 
 def describe_origin(record: RunRecord, lake: LakeReader, model: str) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from headrace.core.artifact import Artifact
 from headrace.core.digest import digest_bytes
+from headrace.core.package import VERSION
 from headrace.core.ports import MAIN, LakeStore, ObjectInfo
 from headrace.core.record import branch_of
 from headrace.core.spec import PublishSpec
@@ -31,7 +32,6 @@ from headrace.registry import (
     tag_version,
 )
 
-VERSION = "version.json"  # beside the package: which version it is, and the digest of every file
 _TRIES = 20
 _LOOK_BACK = 1000  # commits of `main` among which the one that published a version is looked for
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")  # what follows in `birds-v2`; not in `birds-v2-old`

@@ -23,7 +23,7 @@ from headrace.core.ports import MAIN, LakeStore
 from headrace.errors import HeadraceError, ModelNotFound, WrongWord, did_you_mean
 from headrace.loaded import load_version, parse_model
 from headrace.project import build_lake
-from headrace.registry import find_aliased, find_numbered, read_registry
+from headrace.registry import find_aliased, find_numbered, list_models, read_registry
 from headrace.serving.settings import CanarySettings, LogSettings, ServeSettings
 from headrace.serving.status import close_service, is_alive, live_services, open_service
 
@@ -219,15 +219,10 @@ def _find_versions(lake: LakeStore, settings: ServeSettings) -> dict[str, int]:
             raise WrongWord(f"model: {name} is named twice; one service has one alias of a model")
         registry = read_registry(lake, MAIN, name)
         if not registry["versions"]:
-            raise ModelNotFound(f"the lake has no model '{name}'; {did_you_mean(name, _published(lake))}")
+            raise ModelNotFound(f"the lake has no model '{name}'; {did_you_mean(name, list_models(lake))}")
         entry = find_aliased(registry, alias) if version is None else find_numbered(registry, version)
         found[name] = int(entry["version"])
     return found
-
-
-def _published(lake: LakeStore) -> list[str]:
-    found = lake.list(MAIN, prefix="models/", delimiter="/")
-    return [info.path.removeprefix("models/").rstrip("/") for info in found]
 
 
 def _bind(settings: ServeSettings) -> socket.socket:

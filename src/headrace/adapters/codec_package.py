@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -61,34 +62,26 @@ class PackageCodec:
     def read(self, path: Path, wanted: str) -> Any:
         if wanted == "pathlib.Path":
             return path
-        manifest = check_package(path)
-        if wanted not in _OWN:
-            return self._estimators.read(path / ESTIMATOR, wanted)
-        return self._assemble(path, manifest)
-
-    def _assemble(self, path: Path, manifest: Mapping[str, Any]) -> Package:
-        return Package(
-            estimator=self._estimators.read(path / ESTIMATOR, ""),
-            signature=ModelSignature.from_json(manifest["signature"]),
-            example=manifest["example"],
-            expected=manifest["expected"],
-            profile=json.loads((path / PROFILE).read_bytes()),
-            onnx=(path / ONNX).read_bytes() if ONNX in manifest["files"] else None,
-            onnx_told=manifest["onnx"],
-            versions=manifest["versions"],
-        )
+        if wanted in _OWN:
+            package = read_without_estimator(path)
+            return replace(package, estimator=self._estimators.read(path / ESTIMATOR, ""))
+        check_package(path)
+        return self._estimators.read(path / ESTIMATOR, wanted)
 
 
 def read_without_estimator(path: Path) -> Package:
     """Read everything of a package but its estimator, which is None then: scikit-learn is not imported."""
-
-    class _Nothing:
-        def read(self, path: Path, wanted: str) -> None:
-            return None
-
-    codec = PackageCodec(_Nothing())  # type: ignore[arg-type]
-    package: Package = codec.read(path, "")
-    return package
+    manifest = check_package(path)
+    return Package(
+        estimator=None,
+        signature=ModelSignature.from_json(manifest["signature"]),
+        example=manifest["example"],
+        expected=manifest["expected"],
+        profile=json.loads((path / PROFILE).read_bytes()),
+        onnx=(path / ONNX).read_bytes() if ONNX in manifest["files"] else None,
+        onnx_told=manifest["onnx"],
+        versions=manifest["versions"],
+    )
 
 
 def check_package(path: Path) -> dict[str, Any]:
@@ -106,15 +99,20 @@ def check_package(path: Path) -> dict[str, Any]:
             f"{path / MANIFEST} has the format {found!r}, and this headrace reads {FORMAT}: "
             "read it with the one that wrote it, or train again"
         )
-    for name, digest in manifest["files"].items():
+    check_files(path, MANIFEST, manifest["files"])
+    return manifest
+
+
+def check_files(path: Path, source: str, digests: Mapping[str, str]) -> None:
+    """Raise `PackageRefused` for the first file below a folder that is not the one that `source` names."""
+    for name, digest in digests.items():
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise PackageRefused(f"{MANIFEST} names {name}, which lies outside of the package")
+            raise PackageRefused(f"{source} names {name}, which lies outside of the package")
         file = path / name
         if not file.is_file():
             raise PackageRefused(f"{file} is missing from the package")
         if digest_file(file) != digest:
             raise PackageRefused(f"{file} is not the file that was published: its digest is another one")
-    return manifest
 
 
 def _files(path: Path) -> list[str]:

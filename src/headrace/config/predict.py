@@ -10,9 +10,9 @@ from omegaconf import MISSING, DictConfig
 from headrace.config.resolve import resolve
 from headrace.config.schema import RuntimeNode
 from headrace.config.typed import typed_node, unknown_keys
+from headrace.core.serving import ENGINES
 from headrace.errors import ConfigError, Problem, did_you_mean
 
-ENGINES = ("native", "onnx")
 RUNTIMES = ("local", "cloud", "inline")
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 

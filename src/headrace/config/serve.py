@@ -11,6 +11,7 @@ from omegaconf import MISSING, DictConfig
 
 from headrace.config.resolve import resolve
 from headrace.config.typed import typed_node, unknown_keys
+from headrace.core.serving import ENGINES
 from headrace.errors import ConfigError, Problem, did_you_mean
 
 
@@ -28,7 +29,7 @@ class LogNode:
 
 @dataclass
 class CanaryNode:
-    """When a canary is sent away, at `canary`."""
+    """When a canary is sent away, and what it must have shown to be promoted, at `canary`."""
 
     min_requests: int = 100
     max_error_rate: float = 0.01
@@ -58,7 +59,6 @@ class ServeNode:
     canary: CanaryNode = field(default_factory=CanaryNode)
 
 
-ENGINES = ("native", "onnx")
 _SHARES = ("sample", "max_error_rate")
 _ABOVE_ZERO = (
     "workers max_body_bytes max_rows max_batch_rows max_waiting watch_seconds stop_seconds drift_rows "

@@ -9,6 +9,10 @@ from typing import Any
 from headrace.core.model_signature import ModelSignature
 from headrace.core.serving import Answers, Columns
 
+# What stands beside a package once it is published: which version it is with the digest of every file, the
+# model card, and the run that made it.
+VERSION, CARD, LINEAGE = "version.json", "card.md", "lineage.json"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:

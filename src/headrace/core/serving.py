@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from headrace.core.model_signature import ModelSignature
 from headrace.errors import RowProblem
 
+ENGINES = ("native", "onnx")  # what answers: scikit-learn or torch, or ONNX Runtime where the package has it
+
 Columns = Mapping[str, Sequence[Any]]
 """Values by column, all of one length; None is a missing value."""
 

@@ -11,6 +11,7 @@ from omegaconf import MISSING, DictConfig
 
 from headrace.config.check import check_model_name
 from headrace.config.resolve import resolve
+from headrace.config.serve import CanaryNode
 from headrace.config.typed import typed_node
 from headrace.errors import ConfigError, Problem, did_you_mean
 from headrace.registry import CANARY
@@ -32,15 +33,6 @@ class AliasNode:
 
     gate: bool = False  # the gate is asked again before it moves
     share: Optional[float] = None  # noqa: UP045  # of the traffic, 0 to 1; null: none of its own
-
-
-@dataclass
-class CanaryNode:
-    """What a canary must have shown to be promoted, at `canary`."""
-
-    min_requests: int = 100
-    max_error_rate: float = 0.01
-    max_latency_ratio: float = 2.0  # of its median to that of the stable version
 
 
 @dataclass
