@@ -82,18 +82,18 @@ class Model:
 
     @property
     def takes_columns(self) -> bool:
-        """Tell whether `answer` takes values by column instead of a DataFrame."""
+        """Tell whether `answer` takes values by column too, and needs no DataFrame."""
         return self._onnx is not None
 
     def answer(self, rows: Any, probabilities: bool = False) -> Answers:
-        """Answer rows as the engine takes them: a DataFrame, or values by column for onnx."""
+        """Answer a DataFrame of raw rows, or where `takes_columns`, values by column. Nothing is checked."""
         if self._onnx is not None:
             answers: Answers = self._onnx.answer(rows, probabilities)
             return answers
         return self._package.answer(rows, probabilities)
 
     def hasten(self, rows: Any) -> None:
-        """Answer with less work for each call from now on, where that changes no answer.
+        """Answer with less work for each call from now on, where that changes no answer but by rounding.
 
         `rows` are some raw rows, a DataFrame, on which that is tried. `estimator` stays what it is.
         """
@@ -122,10 +122,7 @@ class Model:
         import pandas as pd
 
         if isinstance(rows, pd.DataFrame):
-            if not self.takes_columns:
-                return rows
-            rows = {name: rows[name].astype(object) for name in self.signature.names}
-            return {name: column.where(column.notna(), None).tolist() for name, column in rows.items()}
+            return rows
         from headrace.adapters.schema_pydantic import PydanticRows
 
         schema = PydanticRows(self.signature)

@@ -138,11 +138,7 @@ def make_host(settings: ServeSettings, lake: LakeStore, metrics: Any, folder: Pa
     from headrace.serving.hosting import HostedModel, Parts
 
     def load(name: str, version: int, commit: str) -> Any:
-        model = load_version(lake, name, version=version, commit=commit, engine=settings.engine)
-        rows = PydanticRows(model.signature)
-        example = rows.parse_json(json.dumps({"columns": model.example}).encode())
-        model.hasten(rows.to_frame(example.columns))
-        return model
+        return load_version(lake, name, version=version, commit=commit, engine=settings.engine)
 
     def batcher(predictor: Any, schema: Any) -> AdaptiveBatcher:
         limits = {"max_rows": settings.max_batch_rows, "max_waiting": settings.max_waiting}

@@ -66,7 +66,9 @@ def test_a_regressor_answers_nearly_the_same_numbers() -> None:
     """The answers have one dimension, as the estimator's have."""
     package, table = packed(Ridge(), "cost")
     assert package.onnx is not None
-    theirs = OnnxModel(package.onnx, package.signature).answer(by_column(table, package))
+    model = OnnxModel(package.onnx, package.signature)
+    theirs = model.answer(by_column(table, package))
+    assert model.answer(table).predictions.tolist() == theirs.predictions.tolist()
     np.testing.assert_allclose(theirs.predictions, package.answer(table).predictions, rtol=1e-4, atol=1e-4)
     assert theirs.probabilities is None
 

@@ -17,6 +17,7 @@ import headrace
 from flows.predict import run_predict
 from flows.serve import read_settings
 from headrace.adapters.lake_embedded import EmbeddedLake
+from headrace.adapters.model_onnx import OnnxExport
 from headrace.errors import ConfigError, ModelNotFound, RepositoryNotFound
 from tests import packages
 
@@ -72,6 +73,19 @@ def test_the_lake_is_the_one_that_the_project_trains_with(project: Path) -> None
     assert run_predict(WORDS) == 0
     with pytest.raises(RepositoryNotFound):
         run_predict([*WORDS, "lake=embedded"])
+
+
+def test_the_other_engine_gives_the_same_labels(project: Path) -> None:
+    """With onnx a table is scored as without, but for rounding."""
+    pytest.importorskip("skl2onnx", reason="the extra onnx is not installed")
+    packages.publish(EmbeddedLake(project / ".headrace" / "lake"), packages.make(export=OnnxExport()))
+    packages.rows(seed=1, count=50).drop(columns=["species"]).to_csv("new.csv", index=False)
+    found = {}
+    for engine in ("native", "onnx"):
+        words = ["model=birds", "input=new.csv", f"output={engine}.parquet", "runtime=inline"]
+        assert run_predict([*words, f"engine={engine}", "probabilities=true"]) == 0
+        found[engine] = pd.read_parquet(f"{engine}.parquet")
+    pd.testing.assert_frame_equal(found["native"], found["onnx"], rtol=0, atol=1e-5)
 
 
 def test_nothing_to_do_imports_no_model(birds: EmbeddedLake, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,10 +33,15 @@ class Doubler:
     signature: ModelSignature = SIGNATURE
     example: Mapping[str, Any] = field(default_factory=lambda: {"x": [3.0]})
     profile: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+    takes_columns: bool = True
 
     @property
     def expected(self) -> dict[str, list[float]]:
         return {"prediction": [3.0 * self.factor + self.wrong]}
+
+    def hasten(self, rows: Any) -> None:
+        pass
 
     def answer(self, rows: Any, probabilities: bool = False) -> Answers:
         if self.broken:

@@ -55,6 +55,10 @@ def fit() -> Pipeline:
 class SmallModel:
     """A predictor; what it is asked can be held back, and made to fail on a row."""
 
+    takes_columns = False
+    profile: Mapping[str, Any] = {}
+    card = ""
+
     def __init__(self, name: str = "flights", version: int = 3, estimator: Any = None) -> None:
         self.name, self.version, self.digest = name, version, "sha256:0"
         self.signature = SIGNATURE
@@ -65,6 +69,9 @@ class SmallModel:
         self.go.set()
         self.calls: list[int] = []
         self.fails_on: float | None = None
+
+    def hasten(self, rows: Any) -> None:
+        pass
 
     def answer(self, rows: Any, probabilities: bool = False) -> Answers:
         self.calls.append(len(rows))

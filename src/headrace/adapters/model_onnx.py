@@ -70,7 +70,7 @@ class OnnxExport:
         """Say what differs, or ''."""
         import numpy as np
 
-        theirs = OnnxModel(file, signature).answer(_columns_of(sample, signature), signature.probabilities)
+        theirs = OnnxModel(file, signature).answer(sample, signature.probabilities)
         ours = np.asarray(estimator.predict(sample))
         if signature.task == "classification":
             apart = int((ours != theirs.predictions).sum())
@@ -121,10 +121,11 @@ class OnnxModel:
         outputs = [one.name for one in self._session.get_outputs()]
         self._label, self._chances = outputs[:1], outputs[:2]
 
-    def answer(self, columns: Columns, probabilities: bool = False) -> Answers:
-        """Answer raw values by column, each of n values; None is a missing number."""
+    def answer(self, rows: Columns | pd.DataFrame, probabilities: bool = False) -> Answers:
+        """Answer raw rows: a DataFrame, or values by column, each of n values; None is a missing one."""
         import numpy as np
 
+        columns = rows if isinstance(rows, Mapping) else _columns_of(rows, self._signature)
         feed = {}
         for name, given_as, kind in self._inputs:
             values = columns[name]

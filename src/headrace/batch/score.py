@@ -109,8 +109,7 @@ class Scorer:
             _of_series(frame[name], self._typed[name]) if name in self._typed else kept[name]
             for name in self._keep
         ]
-        given = _by_column(frame) if getattr(self._predictor, "takes_columns", False) else frame
-        found = self._predictor.answer(given, self._probabilities)
+        found = self._predictor.answer(frame, self._probabilities)
         arrays.append(_array(found.predictions.tolist(), self.schema.field(PREDICTION).type))
         for number in range(len(answers) - 1):
             arrays.append(pa.array(found.probabilities[:, number].astype("float64")))
@@ -150,12 +149,6 @@ def _count(bad: Mapping[int, Sequence[RowProblem]], broken: Sequence[RowProblem]
 
 def _take(values: Any, places: Sequence[int]) -> Any:
     return [values[at] for at in places] if isinstance(values, list) else values[list(places)]
-
-
-def _by_column(frame: Any) -> dict[str, list[Any]]:
-    """Return a DataFrame as values by column; None is a missing one."""
-    columns = {name: frame[name].astype(object) for name in frame.columns}
-    return {name: column.where(column.notna(), None).tolist() for name, column in columns.items()}
 
 
 def _of_series(series: Any, kind: pa.DataType) -> pa.Array:

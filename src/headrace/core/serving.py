@@ -33,9 +33,21 @@ class Predictor(Protocol):
     signature: ModelSignature
     example: Columns  # one row that it answers
     expected: Columns  # what it answered when it was made: `prediction`, and a column for each class
+    profile: Mapping[str, Any]  # of the training rows; {} where nothing is known
+    card: str  # Markdown; '' where there is none
+
+    @property
+    def takes_columns(self) -> bool:
+        """Tell whether `answer` takes values by column too, which saves making a table of them."""
 
     def answer(self, rows: Any, probabilities: bool = False) -> Answers:
         """Answer raw rows, a pandas DataFrame that has the signature's columns in any order."""
+
+    def hasten(self, rows: Any) -> None:
+        """Answer with less work for each call from now on, where that changes no answer.
+
+        `rows` are some raw rows, a DataFrame, on which that is tried. For before anybody asks.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,6 @@ class AdaptiveBatcher:
         self, predictor: Predictor, schema: RowSchema, *, max_rows: int, max_waiting: int, metrics: Metrics
     ) -> None:
         self._predictor, self._schema, self._metrics = predictor, schema, metrics
-        self._takes_columns = bool(getattr(predictor, "takes_columns", False))  # an engine without tables
         self._max_rows, self._max_waiting = max_rows, max_waiting
         self._waiting: deque[_Waiting] = deque()
         self._busy = False
@@ -158,7 +157,8 @@ class AdaptiveBatcher:
             return _as_failure(error)
 
     def _call(self, request: Request) -> Answers:
-        rows: Any = request.columns if self._takes_columns else self._schema.to_frame(request.columns)
+        columns = self._predictor.takes_columns
+        rows: Any = request.columns if columns else self._schema.to_frame(request.columns)
         return self._predictor.answer(rows, request.probabilities)
 
 

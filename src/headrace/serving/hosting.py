@@ -269,8 +269,7 @@ class HostedModel:
         def tell(column: str, value: float) -> None:
             self._parts.metrics.drift(self.name, column, value)
 
-        profile = getattr(serving.predictor, "profile", None) or {}
-        self._drift = DriftWatch(profile, self._settings.drift_rows, tell)
+        self._drift = DriftWatch(serving.predictor.profile, self._settings.drift_rows, tell)
 
     def _number(self, role: str) -> int | None:
         serving = self._slots.get(role)  # type: ignore[call-overload]

@@ -39,8 +39,7 @@ class ModelPages:
             "example": example_of(predictor),
             "expected": example_of(predictor, predictor.expected)["records"],
         }
-        card = getattr(predictor, "card", "")
-        return json_reply(told | ({"card": card} if card else {}))
+        return json_reply(told | ({"card": predictor.card} if predictor.card else {}))
 
     async def example(self, exchange: Exchange) -> Reply:
         """Give a request that may be sent as it is."""

@@ -13,12 +13,17 @@ ONNX_CLOSE = 1e-4  # single precision, and a tolerance that the package's maker 
 
 
 def check_version(predictor: Predictor, schema: RowSchema) -> None:
-    """Answer the example the way a request is answered, and compare. Raises `PackageRefused`."""
+    """Hasten a version, let it answer the example as a request is answered, and compare.
+
+    Raises `PackageRefused`.
+    """
     probabilities = predictor.signature.probabilities
     body = json.dumps({"columns": predictor.example, "probabilities": probabilities}).encode()
     request = schema.parse_json(body)
-    columns = getattr(predictor, "takes_columns", False)
+    columns = predictor.takes_columns
     rows = request.columns if columns else schema.to_frame(request.columns)
+    if not columns:
+        predictor.hasten(rows)
     answers = predictor.answer(rows, probabilities)
     close = ONNX_CLOSE if columns else CLOSE
     _compare("prediction", answers.predictions[0], predictor.expected, predictor.version, close)
