@@ -7,15 +7,17 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from headrace.adapters.tracker_wandb import WandbTracker
+from headrace.adapters.tracker_wandb import WandbTracker, recorder, tracker
 from headrace.core.artifact import Artifact
 from headrace.core.lineage import refer_to_model, refer_to_source
 from headrace.core.ports import Table
+from headrace.testing.wandb import WandbServer
 
 COMMIT = "c0ffee" * 10
 BIRDS = {"uri": "lake:data/birds.csv", "bytes": 12, "files": {"data/birds.csv": "sha256:b1bd"}}
@@ -80,3 +82,38 @@ def log_run(tracker: WandbTracker, folder: Path, run_id: str, version: int | Non
     if version is not None:
         tracker.published(model, version, [f"birds-v{version}", "production"])
     tracker.finish("succeeded", {"accuracy": 0.75})
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[WandbServer]:
+    """The stand-in for W&B, for the tests of one module."""
+    with WandbServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[dict[Path, recorder.Recorder]]:
+    """Recorders by folder that wait for the next run: starting one takes a second."""
+    waiting: dict[Path, recorder.Recorder] = {}
+    yield waiting
+    for one in waiting.values():
+        one.kill()
+
+
+@pytest.fixture
+def server(
+    started: WandbServer,
+    kept: dict[Path, recorder.Recorder],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[WandbServer]:
+    """A stand-in to which the environment leads; the client asks for nothing that it does not know."""
+    hide_account(monkeypatch, tmp_path / "home")
+    for name, value in started.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(recorder, "_waiting", kept)
+    monkeypatch.setattr(tracker, "_unreachable", set())
+    before = len(started.complaints)
+    yield started
+    started.faults.clear()
+    assert started.complaints[before:] == []

@@ -7,16 +7,17 @@ is in a log that can be sent later.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from headrace.adapters.tracker_wandb import WandbTracker, recorder, tracker
+from headrace.adapters.tracker_wandb import WandbTracker
 from headrace.testing.wandb import Fault, WandbServer
-from tests.wandb_runs import DATA, birds_model, hide_account, log_run, read_log
+from tests.wandb_runs import DATA, birds_model, kept, log_run, read_log, server, started
+
+__all__ = ["kept", "server", "started"]
 
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
@@ -27,42 +28,8 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def started() -> Iterator[WandbServer]:
-    with WandbServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, recorder.Recorder]]:
-    """Recorders by folder that wait for the next run: starting one takes a second."""
-    waiting: dict[Path, recorder.Recorder] = {}
-    yield waiting
-    for one in waiting.values():
-        one.kill()
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("online") / "wandb"
-
-
-@pytest.fixture
-def server(
-    started: WandbServer,
-    kept: dict[Path, recorder.Recorder],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Iterator[WandbServer]:
-    """A stand-in to which the environment leads; the client asks for nothing that it does not know."""
-    hide_account(monkeypatch, tmp_path / "home")
-    for name, value in started.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(recorder, "_waiting", kept)
-    monkeypatch.setattr(tracker, "_unreachable", set())
-    before = len(started.complaints)
-    yield started
-    started.faults.clear()
-    assert started.complaints[before:] == []
 
 
 @dataclass(frozen=True)

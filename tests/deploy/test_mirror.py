@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from headrace.adapters.record_files import RunRecords
-from headrace.adapters.tracker_wandb import WandbTracker, recorder
+from headrace.adapters.tracker_wandb import WandbTracker
 from headrace.adapters.tracker_wandb.sync import Syncer
 from headrace.deploy.mirror import WandbMirror
 from headrace.registry import Move
 from headrace.testing.wandb import Fault, WandbServer
 from tests.deploy.birds import make_record
-from tests.wandb_runs import birds_model, hide_account, log_run
+from tests.wandb_runs import birds_model, kept, log_run, server, started
+
+__all__ = ["kept", "server", "started"]
 
 _numbers = itertools.count(1)
 
@@ -65,41 +66,14 @@ class Aviary:
 
 
 @pytest.fixture(scope="module")
-def started() -> Iterator[WandbServer]:
-    with WandbServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def kept() -> Iterator[dict[Path, recorder.Recorder]]:
-    """Recorders by folder that wait for the next run: starting one takes a second."""
-    waiting: dict[Path, recorder.Recorder] = {}
-    yield waiting
-    for one in waiting.values():
-        one.kill()
-
-
-@pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("logs")
 
 
-@pytest.fixture
-def server(
-    started: WandbServer,
-    kept: dict[Path, recorder.Recorder],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Iterator[WandbServer]:
-    hide_account(monkeypatch, tmp_path / "home")
-    for name, value in started.environment.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture(autouse=True)
+def _in_haste(server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask a server that fails once more and no oftener; after `server`, which clears the environment."""
     monkeypatch.setenv("WANDB_X_GRAPHQL_RETRY_MAX", "1")
-    monkeypatch.setattr(recorder, "_waiting", kept)
-    before = len(started.complaints)
-    yield started
-    started.faults.clear()
-    assert started.complaints[before:] == []
 
 
 @pytest.fixture
