@@ -33,6 +33,7 @@ def read_settings(words: Sequence[str]) -> ServeSettings:
     assert project is not None  # else there were problems
     node.pop("insecure")
     log, canary = LogSettings(**as_mapping(node.pop("log"))), CanarySettings(**as_mapping(node.pop("canary")))
+    node["allow_origins"] = tuple(node["allow_origins"])
     models = tuple(name_whole(one) for one in node.pop("model"))
     return ServeSettings(
         **node,

@@ -17,9 +17,12 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
+from flows.serve import read_settings
 from headrace.adapters.lake_embedded import EmbeddedLake
+from headrace.config.serve import CanaryNode, LogNode, ServeNode, as_mapping
 from headrace.core.ports import MAIN, ObjectInfo
 from headrace.registry import move_alias
+from headrace.serving.settings import ServeSettings
 from headrace.serving.status import live_services
 from tests.packages import make, publish
 
@@ -241,3 +244,20 @@ def test_help_shows_every_key(tmp_path: Path) -> None:
     assert "python -m flows.serve model=penguins@production" in out
     assert "max_waiting: 256  # requests of one model" in out
     assert "hydra" not in out.partition("model: ???")[2]
+
+
+def test_the_defaults_of_config_schema_and_settings_are_the_same(project: Path) -> None:
+    """They stand in `conf/serve.yaml`, in its dataclasses and in what a service is told."""
+    found = read_settings(["model=birds"])
+    place = {"lake": found.lake, "headrace_dir": str(project / ".headrace")}
+    assert found == ServeSettings(models=("birds@production",), **place)
+    for node, settings in (
+        (ServeNode(), found),
+        (LogNode(), found.log),
+        (CanaryNode(), found.canary),
+    ):
+        said = {name: value for name, value in as_mapping(node).items() if name not in NOT_COMPARED}
+        assert said == {name: getattr(settings, name) for name in said}
+
+
+NOT_COMPARED = ("model", "log", "canary", "insecure", "allow_origins")
