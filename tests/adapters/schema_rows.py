@@ -226,8 +226,8 @@ def _moment(value: Any, dtype: str, kept: pd.Series[Any]) -> pd.Series[Any]:
     try:
         if dtype == "date":
             return pd.Series([date.fromisoformat(value)], dtype=object)
-        time = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        time = datetime.fromisoformat(value.upper())  # RFC 3339 has `t` and `z` too, Python has not
+    except (AttributeError, TypeError, ValueError):
         return _no_type()
     if (time.tzinfo is not None) is not ("," in dtype) or len(value) <= 10:
         return _no_type()

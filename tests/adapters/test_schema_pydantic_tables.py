@@ -78,6 +78,16 @@ def test_the_frame_of_a_request_is_the_table_that_training_would_see(data: st.Da
         assert len(many) == 20
 
 
+def test_a_time_may_be_written_in_small_letters() -> None:
+    """RFC 3339 has `t` and `z` as well; the table holds the same moment."""
+    signature = ModelSignature(inputs=(InputColumn(name="a", dtype="datetime64[ms, UTC]"),))
+    row = {"a": "2020-01-01t00:00:00z"}
+    request = PydanticRows(signature).parse_json(body_of(row))
+    frame = PydanticRows(signature).to_frame(request.columns)
+    pd.testing.assert_frame_equal(frame, table_of(row, signature))
+    assert frame["a"][0] == pd.Timestamp("2020-01-01", tz="UTC")
+
+
 def test_text_is_read_leniently_and_tells_what_it_cannot_read() -> None:
     """Spaces, `3.0` for a whole number and nothing for a missing value are read; a word is not."""
     schema = PydanticRows(NUMBERS)
