@@ -18,7 +18,7 @@ from headrace.config.serve import ServeNode, as_mapping, load_serve
 from headrace.errors import Problem
 from headrace.loaded import name_whole
 from headrace.project import try_project
-from headrace.served import TOKEN, serve
+from headrace.served import TOKEN, collect_later, serve
 from headrace.serving.settings import CanarySettings, LogSettings, ServeSettings
 
 
@@ -48,6 +48,7 @@ def read_settings(words: Sequence[str]) -> ServeSettings:
 
 def run_serve(words: Sequence[str]) -> int:
     """Serve, and return the exit code."""
+    collect_later()
     settings = read_settings(words)
 
     def announce(url: str, versions: Mapping[str, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -121,6 +122,7 @@ class Service:
             told = "" if self._settings.workers == 1 else _say(error)
             await send({"type": "lifespan.startup.failed", "message": told})
             return
+        _collect_again()
         watch = asyncio.create_task(_end_with(self._parent)) if self._parent is not None else None
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -175,11 +177,23 @@ def make_log(settings: ServeSettings, lake: LakeStore, metrics: Any) -> Any:
 
 def worker() -> Service:
     """Make the application of one worker process, from what its parent left in the environment."""
+    collect_later()
     settings = settings_from_json(json.loads(os.environ[SETTINGS]))
     _log_to_stderr()
     _forget_dead_workers()
     settings = replace(settings, token=os.environ.get(TOKEN) or None)
     return Service(settings, Path(os.environ[FOLDER]), parent=os.getppid())
+
+
+def collect_later() -> None:
+    """Look for no garbage until the service is ready: imports leave hardly any, and much to search."""
+    gc.disable()
+
+
+def _collect_again() -> None:
+    """Look for garbage from now on, and never in what was there before the first request."""
+    gc.freeze()
+    gc.enable()
 
 
 async def _end_with(parent: int) -> None:
